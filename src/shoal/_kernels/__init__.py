@@ -1,0 +1,34 @@
+"""Native kernels, one build per instruction set, the best one chosen at import.
+
+``SHOAL_INSTRUCTION_SET`` (``generic``, ``x86_64_v3`` or ``x86_64_v4``) forces a lower one. Every
+build computes the same bits.
+"""
+
+import importlib
+import os
+from types import ModuleType
+from typing import Any
+
+from shoal._kernels import native_generic
+
+INSTRUCTION_SETS = ("generic", "x86_64_v3", "x86_64_v4")
+
+
+def available_instruction_sets() -> tuple[str, ...]:
+    """Names of the builds this processor can run, slowest first."""
+    best: str = native_generic.best_instruction_set()
+    return INSTRUCTION_SETS[: INSTRUCTION_SETS.index(best) + 1]
+
+
+def load(instruction_set: str) -> ModuleType:
+    """The kernels built for one instruction set."""
+    if instruction_set not in available_instruction_sets():
+        raise ImportError(
+            f"SHOAL_INSTRUCTION_SET={instruction_set!r} cannot run here: this processor offers "
+            f"{', '.join(available_instruction_sets())}. Unset it, or name one of these."
+        )
+    return importlib.import_module(f"shoal._kernels.native_{instruction_set}")
+
+
+instruction_set = os.environ.get("SHOAL_INSTRUCTION_SET") or available_instruction_sets()[-1]
+_native: Any = load(instruction_set)

@@ -1,0 +1,22 @@
+// The Python module of the kernels, compiled once for each instruction set (see CMakeLists.txt).
+#include <nanobind/nanobind.h>
+
+namespace nb = nanobind;
+
+namespace shoal {
+
+// The best instruction set this processor runs, by the names of the x86-64 psABI levels.
+const char *best_instruction_set() {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("x86-64-v4")) return "x86_64_v4";
+    if (__builtin_cpu_supports("x86-64-v3")) return "x86_64_v3";
+#endif
+    return "generic";
+}
+
+}  // namespace shoal
+
+NB_MODULE(SHOAL_MODULE, m) {
+    m.def("best_instruction_set", &shoal::best_instruction_set);
+}
