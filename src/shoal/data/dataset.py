@@ -1,0 +1,100 @@
+"""A dataset: a recipe for blocks."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from hashlib import sha256
+from typing import Any, Literal
+
+import numpy as np
+
+from shoal._typing import AnyArray, Float64Array
+from shoal.data import plan as planning
+from shoal.data.block import Block
+from shoal.data.rows import BlockReader
+from shoal.data.source import Cell, Source
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Where rows come from and which columns play which role.
+
+    A dataset is a recipe: making one reads names and types, never rows. `open_dataset` makes
+    them; engines turn them into blocks.
+
+    Parameters
+    ----------
+    source : Source
+        Where rows come from.
+    features : tuple of int
+        Positions in ``source.columns`` of the features, in order.
+    target : int or ndarray of shape (n_rows,) or (n_rows, n_outputs), default=None
+        Position of the target's column, or its values.
+    sample_weight : int or ndarray of shape (n_rows,), default=None
+        Position of the weights' column, or their values.
+    dtype : numpy.dtype
+        float32 or float64: what features are decoded to.
+    missing : {"error", "drop"}, default="error"
+        What happens at a row with a missing feature, target or weight.
+    unit_rows : bool, default=False
+        Whether each row is divided by its euclidean norm as it is read.
+    """
+
+    source: Source
+    features: tuple[int, ...]
+    target: int | AnyArray | None = None
+    sample_weight: int | Float64Array | None = None
+    dtype: np.dtype[Any] = np.dtype(np.float64)
+    missing: Literal["error", "drop"] = "error"
+    unit_rows: bool = False
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        columns = self.source.columns
+        return tuple(columns[position].name for position in self.features)
+
+    @property
+    def n_features(self) -> int:
+        return len(self.features)
+
+    @cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        """The source's grid."""
+        return tuple(self.source.cells())
+
+    @cached_property
+    def n_rows(self) -> int:
+        """Rows in the source; with ``missing="drop"`` some of them may be dropped in reading."""
+        return sum(cell.n_rows for cell in self.cells)
+
+    @property
+    def row_bytes(self) -> int:
+        """Memory of one decoded row: features, target and weight."""
+        return planning.row_bytes(self)
+
+    def read(self, cell: Cell, max_rows: int) -> Iterator[Block]:
+        """The blocks of one cell, in row order, of at most `max_rows` rows each, unchecked."""
+        return BlockReader(self).read(cell, max_rows)
+
+    def with_unit_rows(self) -> "Dataset":
+        """The same rows, each divided by its euclidean norm."""
+        return replace(self, unit_rows=True)
+
+    def plan(self, memory: int | str | None = None, n_threads: int | None = None) -> planning.Plan:
+        """How a pass over these rows would use memory; printing it explains it."""
+        return planning.plan(self, planning.memory_bytes(memory), planning.threads(n_threads))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A short text that changes when what the blocks hold may have changed."""
+        digest = sha256(self.source.fingerprint().encode())
+        for role in (self.features, self.target, self.sample_weight):
+            digest.update(role.tobytes() if isinstance(role, np.ndarray) else repr(role).encode())
+        digest.update(f"{self.dtype} {self.missing} {self.unit_rows}".encode())
+        return digest.hexdigest()
+
+    def __repr__(self) -> str:
+        return (
+            f"<Dataset of {self.n_rows:,} rows x {self.n_features} features, {self.dtype}, "
+            f"from {type(self.source).__name__}>"
+        )

@@ -1,0 +1,234 @@
+"""From what a source hands over to blocks: roles, types, missing values, checks."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+
+from shoal import _kernels
+from shoal._typing import AnyArray, Float64Array, Int64Array, Matrix, Rows
+from shoal.data.block import Block
+from shoal.data.source import Cell
+from shoal.exceptions import DataError, NonFiniteError, SchemaError
+
+if TYPE_CHECKING:
+    from shoal.data.dataset import Dataset
+
+
+class BlockReader:
+    """Reads cells of a dataset as blocks.
+
+    Every value is looked at once here, so that no statistic has to: what leaves is finite, of
+    the dataset's type, with weights that are not negative.
+    """
+
+    def __init__(self, dataset: "Dataset") -> None:
+        self._dataset = dataset
+        roles = (dataset.target, dataset.sample_weight)
+        self._columns = (*dataset.features, *(role for role in roles if isinstance(role, int)))
+
+    def read(self, cell: Cell, max_rows: int) -> Iterator[Block]:
+        """The blocks of one cell, in row order, of at most `max_rows` rows each."""
+        start = 0
+        for rows in self._dataset.source.read(cell, self._columns, max_rows):
+            n_rows = rows[0].shape[0] if isinstance(rows, list) else rows.shape[0]
+            block = self._block(rows, cell, start, n_rows)
+            if block.n_rows:
+                yield block
+            start += n_rows
+
+    def _block(self, rows: Rows, cell: Cell, start: int, n_rows: int) -> Block:
+        """The block of `n_rows` rows that begin `start` rows into `cell`."""
+        dataset = self._dataset
+        first_row = cell.first_row + start
+        X = self._features(rows)
+        here = slice(first_row, first_row + n_rows)
+        weight = self._role(dataset.sample_weight, rows, -1, here)
+        target = self._role(
+            dataset.target, rows, -2 if isinstance(dataset.sample_weight, int) else -1, here
+        )
+        kept: Int64Array | None = None
+        if dataset.missing == "drop":
+            keep = ~_missing_rows(X, target, weight)
+            if not keep.all():
+                X, target, weight = (
+                    part if part is None else part[keep] for part in (X, target, weight)
+                )
+                kept = first_row + np.flatnonzero(keep)
+        where = _Where(dataset, cell, start, kept)
+        _check_target(target, where)
+        if weight is not None:
+            weight = _checked_weight(weight, where)
+        minimum, maximum = _range(X, where)
+        if dataset.unit_rows:
+            X = _unit_rows(X, where)
+            minimum, maximum = _range(X, where)
+        return Block(X, first_row, minimum, maximum, target, weight, kept)
+
+    def _features(self, rows: Rows) -> Matrix:
+        """The feature columns of `rows` in the dataset's type, without a copy where possible."""
+        n_features = self._dataset.n_features
+        dtype = self._dataset.dtype
+        if isinstance(rows, list):
+            X = np.empty((rows[0].shape[0], n_features), dtype=dtype, order="F")
+            for position, values in enumerate(rows[:n_features]):
+                X[:, position] = values
+            return X
+        if rows.shape[1] != n_features:
+            rows = rows[:, :n_features]
+        if sparse.issparse(rows):
+            return rows.astype(dtype, copy=False)
+        return np.asarray(rows, dtype=dtype)
+
+    def _role(self, role: Any, rows: Rows, position: int, here: slice) -> AnyArray | None:
+        """Values of a target or weight: of those given whole, or the column at `position`."""
+        if role is None:
+            return None
+        if isinstance(role, np.ndarray):
+            return role[here]
+        column = rows[position] if isinstance(rows, list) else rows[:, [position]]
+        return np.asarray(column.todense() if sparse.issparse(column) else column).reshape(-1)
+
+
+class _Where:
+    """Turns the place of a bad value within a block into words."""
+
+    def __init__(
+        self, dataset: "Dataset", cell: Cell, start: int, kept: Int64Array | None
+    ) -> None:
+        self._dataset, self._cell, self._start, self._kept = dataset, cell, start, kept
+
+    def __call__(self, row: int, column: str) -> str:
+        if self._kept is not None:
+            row = int(self._kept[row]) - self._cell.first_row - self._start
+        row += self._cell.first_row_in_file + self._start
+        return f"in {self._cell.file}, column {column!r}, row {row} (counted from 0)"
+
+    def feature(self, row: int, position: int) -> str:
+        return self(row, self._dataset.feature_names[position])
+
+    def role(self, row: int, role: str) -> str:
+        value = getattr(self._dataset, role)
+        name = self._dataset.source.columns[value].name if isinstance(value, int) else role
+        return self(row, name)
+
+
+def _missing_rows(X: Matrix, *roles: AnyArray | None) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Which rows have a NaN feature or a missing target or weight, shape (n_rows,)."""
+    if sparse.issparse(X):
+        missing = np.zeros(X.shape[0], dtype=bool)
+        missing[np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))[np.isnan(X.data)]] = True
+    else:
+        missing = np.isnan(X).any(axis=1)
+    for role in roles:
+        if role is not None:
+            missing |= _missing(role)
+    return missing
+
+
+def _missing(values: AnyArray) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Which values of a target or weight are missing, shape (n_rows,)."""
+    if values.dtype.kind == "f":
+        missing = np.isnan(values)
+    elif values.dtype == object:
+        missing = np.equal(values, None) | (values != values)  # noqa: PLR0124 - NaN alone differs
+    else:
+        missing = np.zeros(values.shape, dtype=bool)
+    return missing if missing.ndim == 1 else missing.any(axis=1)
+
+
+def _range(X: Matrix, where: _Where) -> tuple[Float64Array, Float64Array]:
+    """Smallest and largest value of each column, each of shape (n_features,); checks all are
+    finite."""
+    minimum = np.full(X.shape[1], np.inf)
+    maximum = np.full(X.shape[1], -np.inf)
+    if sparse.issparse(X):
+        stored = np.zeros(X.shape[1], dtype=np.int64)
+        bad = _kernels.column_range_csr(X.data, X.indices, minimum, maximum, stored)
+        if bad >= 0:
+            row = int(np.searchsorted(X.indptr, bad, side="right")) - 1
+            raise _non_finite(X.data[bad], where.feature(row, int(X.indices[bad])))
+        implicit = stored < X.shape[0]
+        np.minimum(minimum, 0.0, out=minimum, where=implicit)
+        np.maximum(maximum, 0.0, out=maximum, where=implicit)
+    else:
+        bad = _kernels.column_range(X, minimum, maximum)
+        if bad >= 0:
+            row, column = divmod(bad, X.shape[1])
+            raise _non_finite(X[row, column], where.feature(row, column))
+    return minimum, maximum
+
+
+def _non_finite(value: Any, where: str) -> NonFiniteError:
+    if np.isnan(value):
+        return NonFiniteError(
+            f"Input X contains NaN: a missing or NaN value {where}. Drop such rows with "
+            "open_dataset(..., missing='drop'), or fill them in."
+        )
+    return NonFiniteError(f"Input X contains infinity {where}. Remove or clip such values.")
+
+
+def _check_target(target: AnyArray | None, where: _Where) -> None:
+    if target is None:
+        return
+    missing = _missing(target)
+    if missing.any():
+        raise NonFiniteError(
+            f"Input y contains NaN: a missing value {where.role(int(missing.argmax()), 'target')}."
+            " Drop such rows with open_dataset(..., missing='drop'), or fill them in."
+        )
+    if target.dtype.kind == "f" and not np.isfinite(target).all():
+        row = int(np.argmin(np.isfinite(target).reshape(len(target), -1).all(axis=1)))
+        raise NonFiniteError(f"Input y contains infinity {where.role(row, 'target')}.")
+
+
+def _checked_weight(weight: AnyArray, where: _Where) -> Float64Array:
+    """The weights as float64, finite and not negative."""
+    if weight.dtype.kind not in "fiub":
+        raise SchemaError(
+            f"sample_weight must be numbers, not {weight.dtype}: {where.role(0, 'sample_weight')}."
+        )
+    weight = weight.astype(np.float64, copy=False)
+    finite = np.isfinite(weight)
+    if not finite.all():
+        row = int(finite.argmin())
+        raise NonFiniteError(
+            f"Input sample_weight contains NaN or infinity: {weight[row]} "
+            f"{where.role(row, 'sample_weight')}. Remove or mend such weights."
+        )
+    if (weight < 0).any():
+        row = int((weight < 0).argmax())
+        raise DataError(
+            f"Input sample_weight has negative values: {weight[row]} "
+            f"{where.role(row, 'sample_weight')}. Weights are counts or importances: use 0 to "
+            "leave a row out."
+        )
+    return weight
+
+
+def _unit_rows(X: Matrix, where: _Where) -> Matrix:
+    """Each row divided by its euclidean norm.
+
+    Squares are added column by column: the same order, and so the same bits, for every layout.
+    """
+    norms = np.zeros(X.shape[0])
+    if sparse.issparse(X):
+        entry_rows = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
+        np.add.at(norms, entry_rows, X.data.astype(np.float64) ** 2)
+    else:
+        for column in X.T:
+            norms += column.astype(np.float64) ** 2
+    np.sqrt(norms, out=norms)
+    if not norms.all():
+        row = int(norms.argmin())
+        raise DataError(
+            f"A row of zeros has no direction, so metric='cosine' cannot place it: "
+            f"{where.feature(row, 0)} and on. Remove such rows."
+        )
+    if sparse.issparse(X):
+        data = (X.data / norms[entry_rows]).astype(X.dtype)
+        return sparse.csr_array((data, X.indices, X.indptr), shape=X.shape)
+    unit = np.empty_like(X)
+    np.divide(X, norms[:, None], out=unit, casting="same_kind")
+    return unit

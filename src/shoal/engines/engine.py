@@ -1,0 +1,65 @@
+"""How a statistic is folded over a dataset: the seam that runs passes."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar, Token
+from types import TracebackType
+from typing import Self, TypeVar
+
+from shoal.data.block import Block
+from shoal.data.dataset import Dataset
+from shoal.engines.statistic import Statistic
+
+Partial = TypeVar("Partial")
+Result = TypeVar("Result")
+
+#: The engine of the innermost ``with``.
+current: ContextVar["Engine | None"] = ContextVar("shoal_engine", default=None)
+
+
+class Engine(ABC):
+    """Runs passes over a dataset's blocks.
+
+    Engines decide where and in which order blocks are met, never what comes out: the same
+    statistic over the same dataset gives the same bits on every engine. An engine is a context
+    manager; inside ``with engine:`` it is the one that estimators use. Implementations pass
+    ``shoal.testing.check_engine``.
+    """
+
+    def __init__(self) -> None:
+        self._contexts: list[Token[Engine | None]] = []
+
+    @abstractmethod
+    def fold(self, dataset: Dataset, statistic: Statistic[Partial, Result]) -> Result:
+        """One pass: `statistic` over all rows of `dataset`."""
+
+    @abstractmethod
+    def map_blocks(
+        self, dataset: Dataset, function: Callable[[Block], Result]
+    ) -> Iterator[tuple[Block, Result]]:
+        """One pass: `function` of each block, in row order, a bounded number of them at a time.
+
+        Engines whose blocks live elsewhere give a block without features (``X`` of shape
+        ``(n_rows, 0)``): only its row numbers are to be used.
+        """
+
+    @abstractmethod
+    def release(self, dataset: Dataset) -> None:
+        """Forget everything kept of `dataset`: decoded blocks, cache files, what is beside them."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release everything, and stop what this engine started. Idempotent."""
+
+    def __enter__(self) -> Self:
+        self._contexts.append(current.set(self))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        current.reset(self._contexts.pop())
+        self.close()

@@ -1,0 +1,1 @@
+"""Looking at models and data: tables and plots."""

@@ -1,0 +1,1 @@
+"""Iterative fits on explicit states, and the loop that drives them."""

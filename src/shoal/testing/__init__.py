@@ -1,0 +1,1 @@
+"""Conformance suites: to implement a seam is to pass its suite."""
