@@ -1,0 +1,124 @@
+"""Labelling the rows of a block pass after pass, with what the pass before left beside it."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from shoal import _kernels
+from shoal._typing import AnyArray, Float64Array, Int32Array
+from shoal.data.block import Block
+from shoal.statistics.nearest_center import assign
+
+BESIDE = "center_search"
+
+
+class Found(NamedTuple):
+    """Labels of a block's rows.
+
+    Attributes
+    ----------
+    labels : ndarray of shape (n_rows,), int32
+    labels_before : ndarray of shape (n_rows,), int32, or None
+        Labels in the pass before, where they are still known.
+    n_scanned : int
+        Rows for which all centres were looked at.
+    """
+
+    labels: Int32Array
+    labels_before: Int32Array | None
+    n_scanned: int
+
+
+@dataclass(slots=True)
+class _Bounds:
+    """What stands beside a block: labels under the centres of one pass, and bounds if kept.
+
+    `upper` bounds the distance of a row to its own centre from above, `lower` that to every other
+    centre from below; both of shape (n_rows,), float32.
+    """
+
+    fit: str
+    step: int
+    labels: Int32Array
+    upper: AnyArray | None = None
+    lower: AnyArray | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CenterSearch:
+    """Finds the nearest centre of each row of a block.
+
+    With `bounds`, rows are skipped by Hamerly's bounds: one upper bound on the distance to the
+    own centre and one lower bound on that to all others, both moved by how far centres drifted.
+    Labels are those of a full scan to the last bit, whatever is or is not known from before.
+
+    Parameters
+    ----------
+    centers : ndarray of shape (n_clusters, n_features)
+        Of the type of the rows, C-contiguous.
+    shift : ndarray of shape (n_features,), float64
+        About the middle of the data.
+    fit : str
+        Names the fit, so that what stands beside blocks is not taken for another's.
+    step : int
+        Which pass of the fit this is.
+    drift : ndarray of shape (n_clusters,), float64, default=None
+        How far at most each centre has moved since pass ``step - 1``.
+    bounds : bool, default=False
+        Whether bounds are kept: 8 bytes a row more beside the 4 of a label.
+
+    References
+    ----------
+    G. Hamerly, "Making k-means even faster", SDM 2010.
+    """
+
+    centers: AnyArray
+    shift: Float64Array
+    fit: str
+    step: int
+    drift: Float64Array | None = None
+    separation: Float64Array | None = None
+    bounds: bool = False
+
+    @property
+    def beside_row_bytes(self) -> int:
+        return 12 if self.bounds else 4
+
+    def __call__(self, block: Block) -> Found:
+        # Taken out while it is being changed: an interrupted pass must not leave bounds that
+        # have moved under a step that has not.
+        before: _Bounds | None = block.beside.pop(BESIDE, None)
+        if before is not None and (before.fit, before.step) != (self.fit, self.step - 1):
+            before = None
+        if self.bounds and isinstance(block.X, np.ndarray):
+            now, n_scanned = self._bounded(block, before)
+        else:
+            labels = np.empty(block.n_rows, dtype=np.int32)
+            assign(block.X, self.centers, self.shift, labels)
+            now, n_scanned = _Bounds(self.fit, self.step, labels), block.n_rows
+        block.beside[BESIDE] = now
+        return Found(now.labels, before.labels if before else None, n_scanned)
+
+    def _bounded(self, block: Block, before: _Bounds | None) -> tuple[_Bounds, int]:
+        """Labels and bounds under the centres of now, and how many rows were scanned for them."""
+        if before is None or before.upper is None or self.drift is None:
+            now = _Bounds(
+                self.fit,
+                self.step,
+                np.zeros(block.n_rows, dtype=np.int32),
+                np.full(block.n_rows, np.inf, dtype=np.float32),
+                np.zeros(block.n_rows, dtype=np.float32),
+            )
+            drift = np.zeros(len(self.centers))
+        else:
+            now = _Bounds(
+                self.fit, self.step, before.labels.copy(), before.upper, before.lower
+            )
+            drift = self.drift
+        assert self.separation is not None
+        n_scanned = _kernels.assign_bounded(
+            block.X, self.centers, self.shift, now.labels, now.upper, now.lower, drift,
+            self.separation,
+        )
+        return now, n_scanned

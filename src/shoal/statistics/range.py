@@ -1,0 +1,80 @@
+"""Smallest and largest value of each column: what fixed-point scales are taken from."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from shoal._typing import Float64Array
+from shoal.data.block import Block
+from shoal.engines.statistic import Statistic
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnRange:
+    """The range of some rows.
+
+    Attributes
+    ----------
+    n_rows : int
+        Rows counted, dropped ones left out.
+    minimum, maximum : ndarray of shape (n_features,), float64
+        Infinities of the wrong sign where there are no rows.
+    largest_weight : float
+        1 for rows without weights.
+    n_weighted_rows : int
+        Rows whose weight is above 0.
+    """
+
+    n_rows: int
+    minimum: Float64Array
+    maximum: Float64Array
+    largest_weight: float
+    n_weighted_rows: int
+
+    def largest_distance(self, point: Float64Array) -> Float64Array:
+        """How far a value of each column lies from `point` at most, shape (n_features,)."""
+        return np.maximum(np.abs(self.minimum - point), np.abs(self.maximum - point))
+
+    def merge(self, other: Self) -> "ColumnRange":
+        return ColumnRange(
+            self.n_rows + other.n_rows,
+            np.minimum(self.minimum, other.minimum),
+            np.maximum(self.maximum, other.maximum),
+            max(self.largest_weight, other.largest_weight),
+            self.n_weighted_rows + other.n_weighted_rows,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Range(Statistic[ColumnRange, ColumnRange]):
+    """Number of rows and smallest and largest value of each column.
+
+    One pass, O(n_features) memory. Blocks are measured when they are first read, so a pass over
+    blocks that are in memory costs nothing.
+    """
+
+    n_features: int
+
+    def zero(self) -> ColumnRange:
+        return ColumnRange(
+            0, np.full(self.n_features, np.inf), np.full(self.n_features, -np.inf), 0.0, 0
+        )
+
+    def update(self, partial: ColumnRange, block: Block) -> ColumnRange:
+        weight = block.sample_weight
+        return partial.merge(
+            ColumnRange(
+                block.n_rows,
+                block.minimum,
+                block.maximum,
+                1.0 if weight is None else float(weight.max()),
+                block.n_rows if weight is None else int(np.count_nonzero(weight)),
+            )
+        )
+
+    def merge(self, partial: ColumnRange, other: ColumnRange) -> ColumnRange:
+        return partial.merge(other)
+
+    def result(self, partial: ColumnRange) -> ColumnRange:
+        return partial
