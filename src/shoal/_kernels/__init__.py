@@ -6,6 +6,8 @@ build computes the same bits.
 
 import importlib
 import os
+from collections.abc import Callable
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -32,3 +34,15 @@ def load(instruction_set: str) -> ModuleType:
 
 instruction_set = os.environ.get("SHOAL_INSTRUCTION_SET") or available_instruction_sets()[-1]
 _native: Any = load(instruction_set)
+
+column_moments: Callable[..., None] = _native.column_moments
+column_moments_csr: Callable[..., None] = _native.column_moments_csr
+column_range: Callable[..., int] = _native.column_range
+column_range_csr: Callable[..., int] = _native.column_range_csr
+philox: Callable[..., None] = _native.philox
+philox_rows: Callable[..., None] = _native.philox_rows
+sum_moved_rows: Callable[..., int] = _native.sum_moved_rows
+sum_moved_rows_csr: Callable[..., int] = _native.sum_moved_rows_csr
+sum_rows: Callable[..., None] = _native.sum_rows
+sum_rows_csr: Callable[..., None] = _native.sum_rows_csr
+sum_values: Callable[..., None] = _native.sum_values

@@ -15,8 +15,11 @@ const char *best_instruction_set() {
     return "generic";
 }
 
+void bind_columns(nb::module_ &m);
+
 }  // namespace shoal
 
 NB_MODULE(SHOAL_MODULE, m) {
     m.def("best_instruction_set", &shoal::best_instruction_set);
+    shoal::bind_columns(m);
 }

@@ -1,0 +1,252 @@
+// Scans of columns: range, exact moments, exact sums.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include "fixed_point.hpp"
+#include "matrix.hpp"
+
+namespace shoal {
+
+template <class V>
+inline bool any(const V &mask) {
+    if constexpr (std::is_integral_v<V>) {
+        return mask;
+    } else {
+        bool set = false;
+        for (size_t lane = 0; lane < sizeof(V) / sizeof(mask[0]); ++lane) set |= mask[lane] != 0;
+        return set;
+    }
+}
+
+// Running minima and maxima of `strips` neighbouring V, a scalar or a vector of columns, over
+// rows; returns whether all values were finite. Comparisons pass over NaN, so it has its own test;
+// an infinity shows in the extremes.
+template <class V, int strips, class T>
+bool scan_strips(const T *x, int64_t stride, int64_t rows, T *low, T *high) {
+    constexpr T infinity = std::numeric_limits<T>::infinity();
+    V lows[strips], highs[strips];
+    std::memcpy(lows, low, sizeof lows);
+    std::memcpy(highs, high, sizeof highs);
+    auto bad = lows[0] != lows[0];
+    for (int64_t i = 0; i < rows; ++i, x += stride)
+        for (int s = 0; s < strips; ++s) {
+            V value;
+            std::memcpy(&value, x + s * (sizeof(V) / sizeof(T)), sizeof value);
+            lows[s] = value < lows[s] ? value : lows[s];
+            highs[s] = value > highs[s] ? value : highs[s];
+            bad |= value != value;
+        }
+    for (int s = 0; s < strips; ++s) bad |= (lows[s] == -infinity) | (highs[s] == infinity);
+    std::memcpy(low, lows, sizeof lows);
+    std::memcpy(high, highs, sizeof highs);
+    return !any(bad);
+}
+
+template <class T>
+bool scan_tile(const T *x, int64_t stride, int64_t rows, int64_t width, T *low, T *high) {
+    typedef T Vector __attribute__((vector_size(vector_bytes)));
+    constexpr int64_t one = vector_bytes / sizeof(T), four = 4 * one;
+    bool finite = true;
+    int64_t j = 0;
+    for (; j + four <= width; j += four)
+        finite &= scan_strips<Vector, 4>(x + j, stride, rows, low + j, high + j);
+    for (; j + one <= width; j += one)
+        finite &= scan_strips<Vector, 1>(x + j, stride, rows, low + j, high + j);
+    for (; j < width; ++j) finite &= scan_strips<T, 1>(x + j, stride, rows, low + j, high + j);
+    return finite;
+}
+
+// Running extremes of `columns` columns whose rows may be folded: `fold` rows without a gap between
+// them are scanned as one row, so that few columns still fill the vectors.
+template <class T>
+struct Extremes {
+    int64_t columns, fold;
+    std::vector<T> low, high;
+
+    Extremes(int64_t columns, int64_t fold)
+        : columns(columns), fold(fold),
+          low(columns * fold, std::numeric_limits<T>::infinity()),
+          high(columns * fold, -std::numeric_limits<T>::infinity()) {}
+
+    // Scans columns first .. first + width; all of them, where rows are folded.
+    bool scan(const T *x, int64_t stride, int64_t rows, int64_t first, int64_t width) {
+        const int64_t folded = rows - rows % fold;
+        const bool finite = scan_tile(x, stride * fold, folded / fold, width * fold,
+                                      low.data() + first, high.data() + first);
+        return finite & scan_tile(x + folded * stride, stride, rows - folded, width,
+                                  low.data() + first, high.data() + first);
+    }
+
+    // Adding 0.0 makes -0.0 equal to 0.0 to the last bit.
+    void merge_into(double *minimum, double *maximum) const {
+        for (int64_t p = 0; p < columns * fold; ++p) {
+            const int64_t j = p % columns;
+            minimum[j] = std::min<double>(minimum[j], low[p]) + 0.0;
+            maximum[j] = std::max<double>(maximum[j], high[p]) + 0.0;
+        }
+    }
+};
+
+template <class T>
+int64_t fold_for(int64_t columns) {
+    return columns < 64 ? 4 * vector_bytes / sizeof(T) : 1;
+}
+
+template <class T>
+int64_t first_not_finite(const Matrix<T> &x, int64_t first_row) {
+    for (int64_t i = first_row; i < x.rows; ++i)
+        for (int64_t j = 0; j < x.columns; ++j)
+            if (!std::isfinite(*x.at(i, j))) return i * x.columns + j;
+    return -1;
+}
+
+// Columns whose values are neighbours in memory: one after the other over a run of rows that is
+// long enough to stream and short enough to be searched again where it holds a NaN.
+template <class T>
+int64_t long_column_range(const Matrix<T> &x, double *minimum, double *maximum) {
+    constexpr int64_t run = 4096;
+    std::vector<Extremes<T>> extremes(x.columns, Extremes<T>(1, fold_for<T>(1)));
+    for (int64_t i = 0; i < x.rows; i += run) {
+        bool finite = true;
+        for (int64_t j = 0; j < x.columns; ++j)
+            finite &= extremes[j].scan(x.at(i, j), 1, std::min(run, x.rows - i), 0, 1);
+        if (!finite) return first_not_finite(x, i);
+    }
+    for (int64_t j = 0; j < x.columns; ++j) extremes[j].merge_into(minimum + j, maximum + j);
+    return -1;
+}
+
+// Lowers `minimum` and raises `maximum` to the values of each column and returns -1, or changes
+// nothing and returns the row-major position of the first value that is not finite.
+template <class T>
+int64_t column_range(const Matrix<T> &x, double *minimum, double *maximum) {
+    if (x.row_stride == 1 && x.column_stride != 1)
+        return long_column_range(x, minimum, maximum);
+    const bool gapless = x.column_stride == 1 && x.row_stride == x.columns;
+    Extremes<T> extremes(x.columns, gapless ? fold_for<T>(x.columns) : 1);
+    int64_t bad_row = -1;
+    for_each_tile(x, nullptr, x.rows, [&](const Tile<T> &tile) {
+        if (bad_row < 0 &&
+            !extremes.scan(tile.data, tile.stride, tile.count, tile.column, tile.width))
+            bad_row = tile.first;
+    });
+    if (bad_row >= 0) return first_not_finite(x, bad_row);
+    extremes.merge_into(minimum, maximum);
+    return -1;
+}
+
+// The same for stored values only, which it also counts; the position is that in `data`.
+template <class T, class Index>
+int64_t column_range(const T *data, const Index *indices, int64_t n, double *minimum,
+                     double *maximum, int64_t *counts) {
+    for (int64_t p = 0; p < n; ++p)
+        if (!std::isfinite(data[p])) return p;
+    for (int64_t p = 0; p < n; ++p) {
+        const int64_t j = indices[p];
+        minimum[j] = std::min<double>(minimum[j], data[p]) + 0.0;
+        maximum[j] = std::max<double>(maximum[j], data[p]) + 0.0;
+        ++counts[j];
+    }
+    return -1;
+}
+
+// Sums of w * (x - shift) and w * (x - shift)^2 for each column, in `limbs` planes of (columns).
+struct Moments {
+    uint64_t *sums, *squares;
+    int64_t limbs, columns;
+};
+
+struct MomentScale {
+    const double *shift, *weights;  // weights: null for none
+    std::vector<double> scale, square_scale;
+    double low_scale;
+};
+
+// The columns of one D, from `j` of the tile on: sums stay in registers over its rows.
+template <int limbs, bool weighted, class D, class T>
+void add_moments(const Tile<T> &tile, int64_t j, const MomentScale &q, Moments &into) {
+    const int64_t column = tile.column + j;
+    const D shift = load<D>(q.shift + column), scale = load<D>(q.scale.data() + column),
+            square_scale = load<D>(q.square_scale.data() + column);
+    std::array<WordOf<D>, limbs> sums{}, squares{};
+    for (int64_t r = 0; r < tile.count; ++r) {
+        const D value = load<D>(tile.row(r) + j) - shift;
+        D weighted_value = value, square = value * value;
+        if constexpr (weighted) {
+            weighted_value *= q.weights[tile.first + r];
+            square *= q.weights[tile.first + r];
+        }
+        const auto words = biased_limbs<limbs>(weighted_value * scale, q.low_scale);
+        const auto square_words = biased_limbs<limbs>(square * square_scale, q.low_scale);
+        for (int limb = 0; limb < limbs; ++limb) {
+            sums[limb] += words[limb];
+            squares[limb] += square_words[limb];
+        }
+    }
+    for (int limb = 0; limb < limbs; ++limb) {
+        add_to(into.sums + limb * into.columns + column, sums[limb] - bias * tile.count);
+        add_to(into.squares + limb * into.columns + column, squares[limb] - bias * tile.count);
+    }
+}
+
+template <class T>
+void column_moments(const Matrix<T> &x, const MomentScale &q, Moments &into) {
+    with_limbs(into.limbs, q.weights, [&]<int limbs, bool weighted>() {
+        for_each_tile(x, nullptr, x.rows, [&](const Tile<T> &tile) {
+            int64_t j = 0;
+            for (; j + lanes <= tile.width; j += lanes)
+                add_moments<limbs, weighted, Doubles>(tile, j, q, into);
+            for (; j < tile.width; ++j) add_moments<limbs, weighted, double>(tile, j, q, into);
+        });
+    });
+}
+
+// Without shift, so that zeros that are not stored add nothing.
+template <class T, class Index>
+void column_moments(const CsrMatrix<T, Index> &x, const MomentScale &q, Moments &into) {
+    with_limbs(into.limbs, q.weights, [&]<int limbs, bool weighted>() {
+        for (int64_t i = 0; i < x.rows; ++i)
+            for (int64_t p = x.indptr[i]; p < x.indptr[i + 1]; ++p) {
+                const int64_t j = x.indices[p];
+                const double weight = weighted ? q.weights[i] : 1.0, value = x.data[p];
+                add_value<limbs>(value * weight * q.scale[j], q.low_scale, into.sums + j,
+                                 into.columns);
+                add_value<limbs>(value * value * weight * q.square_scale[j], q.low_scale,
+                                 into.squares + j, into.columns);
+            }
+    });
+}
+
+// sums[limb] += limbs of the values, times the weights where there are any.
+inline void sum_values(const double *values, const double *weights, int64_t n, double scale,
+                       double low_scale, int64_t limbs, uint64_t *sums) {
+    with_limbs(limbs, weights, [&]<int limbs_, bool weighted>() {
+        const auto limbs_at = [&]<class D>(int64_t i, D) {
+            D value = load<D>(values + i);
+            if constexpr (weighted) value *= load<D>(weights + i);
+            return biased_limbs<limbs_>(value * scale, low_scale);
+        };
+        std::array<Words, limbs_> totals{};
+        int64_t i = 0;
+        for (; i + lanes <= n; i += lanes) {
+            const auto words = limbs_at(i, Doubles{});
+            for (int limb = 0; limb < limbs_; ++limb) totals[limb] += words[limb];
+        }
+        for (; i < n; ++i) {
+            const auto words = limbs_at(i, double{});
+            for (int limb = 0; limb < limbs_; ++limb) totals[limb][0] += words[limb];
+        }
+        for (int limb = 0; limb < limbs_; ++limb) {
+            for (int lane = 0; lane < lanes; ++lane) sums[limb] += totals[limb][lane];
+            sums[limb] -= bias * n;
+        }
+    });
+}
+
+}  // namespace shoal

@@ -1,0 +1,167 @@
+// Exact sums of rows for each cluster, added to or taken away in any order.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "fixed_point.hpp"
+#include "matrix.hpp"
+
+namespace shoal {
+
+// Sums of rows in `limbs` planes of (clusters, columns), counts of rows, and sums of weights in
+// `weight_limbs` planes of (clusters).
+struct ClusterSums {
+    uint64_t *sums;
+    int64_t *counts;
+    uint64_t *weight_sums;
+    int64_t limbs, weight_limbs, clusters, columns;
+    std::vector<uint64_t> biased;  // for each cluster, how often its sums hold the bias
+
+    int64_t plane() const { return clusters * columns; }
+
+    void remove_bias() {
+        for (int64_t c = 0; c < clusters; ++c) {
+            if (biased[c] == 0) continue;
+            for (int64_t limb = 0; limb < limbs; ++limb)
+                for (int64_t j = 0; j < columns; ++j)
+                    sums[limb * plane() + c * columns + j] -= bias * biased[c];
+            biased[c] = 0;
+        }
+    }
+};
+
+// How rows become integers. Rounding to even is symmetric, so negative scales give exactly what
+// takes a row away again.
+struct RowScale {
+    const double *shift, *weights;  // weights: null for none
+    std::vector<double> scale;
+    double weight_scale, low_scale;
+    int64_t sign = 1;
+
+    RowScale negated() const {
+        RowScale negative = *this;
+        for (double &s : negative.scale) s = -s;
+        negative.weight_scale = -weight_scale;
+        negative.sign = -sign;
+        return negative;
+    }
+};
+
+template <int limbs, bool weighted, class D, class T>
+inline void add_columns(const T *x, const double *shift, const double *scale, double weight,
+                        double low_scale, uint64_t *sums, int64_t plane) {
+    D value = load<D>(x) - load<D>(shift);
+    if constexpr (weighted) value *= weight;
+    const auto words = biased_limbs<limbs>(value * load<D>(scale), low_scale);
+    for (int limb = 0; limb < limbs; ++limb) add_to(sums + limb * plane, words[limb]);
+}
+
+template <int limbs, bool weighted, class T>
+inline void add_biased_row(const T *x, const double *shift, const double *scale, int64_t width,
+                           double weight, double low_scale, uint64_t *sums, int64_t plane) {
+    int64_t j = 0;
+    for (; j + lanes <= width; j += lanes)
+        add_columns<limbs, weighted, Doubles>(x + j, shift + j, scale + j, weight, low_scale,
+                                              sums + j, plane);
+    for (; j < width; ++j)
+        add_columns<limbs, weighted, double>(x + j, shift + j, scale + j, weight, low_scale,
+                                             sums + j, plane);
+}
+
+inline void count_row(const RowScale &q, int64_t row, int64_t label, ClusterSums &into) {
+    into.counts[label] += q.sign;
+    if (!q.weights) return;
+    const double weight = q.weights[row] * q.weight_scale;
+    if (into.weight_limbs == 1) {
+        add_value<1>(weight, q.low_scale, into.weight_sums + label, into.clusters);
+    } else {
+        add_value<2>(weight, q.low_scale, into.weight_sums + label, into.clusters);
+    }
+}
+
+// Adds the n rows of x listed in `rows` (all, where it is null) to the cluster of their label,
+// biased. Labels and weights are indexed by the row of x; a row with a negative label belongs
+// nowhere.
+template <class T>
+void sum_rows(const Matrix<T> &x, const int64_t *rows, int64_t n, const int32_t *labels,
+              const RowScale &q, ClusterSums &into) {
+    with_limbs(into.limbs, q.weights, [&]<int limbs, bool weighted>() {
+        for_each_tile(x, rows, n, [&](const Tile<T> &tile) {
+            for (int64_t r = 0; r < tile.count; ++r) {
+                const int64_t i = rows ? rows[tile.first + r] : tile.first + r;
+                const int64_t label = labels[i];
+                if (label < 0) continue;
+                if (tile.column == 0) {
+                    ++into.biased[label];
+                    count_row(q, i, label, into);
+                }
+                add_biased_row<limbs, weighted>(
+                    tile.row(r), q.shift + tile.column, q.scale.data() + tile.column, tile.width,
+                    weighted ? q.weights[i] : 1.0, q.low_scale,
+                    into.sums + label * into.columns + tile.column, into.plane());
+            }
+        });
+    });
+}
+
+template <class T, class Index>
+void sum_rows(const CsrMatrix<T, Index> &x, const int64_t *rows, int64_t n, const int32_t *labels,
+              const RowScale &q, ClusterSums &into) {
+    with_limbs(into.limbs, q.weights, [&]<int limbs, bool weighted>() {
+        for (int64_t r = 0; r < n; ++r) {
+            const int64_t i = rows ? rows[r] : r;
+            const int64_t label = labels[i];
+            if (label < 0) continue;
+            count_row(q, i, label, into);
+            for (int64_t p = x.indptr[i]; p < x.indptr[i + 1]; ++p) {
+                const int64_t j = x.indices[p];
+                double value = x.data[p];
+                if constexpr (weighted) value *= q.weights[i];
+                add_value<limbs>(value * q.scale[j], q.low_scale,
+                                 into.sums + label * into.columns + j, into.plane());
+            }
+        }
+    });
+}
+
+// Visits the rows whose label changed, as lists of at most `most_moved` rows; returns their number.
+// Most rows stay, so whole runs of labels are compared at once.
+template <class Visit>
+int64_t for_each_moved(const int32_t *old_labels, const int32_t *labels, int64_t n, Visit visit) {
+    constexpr int64_t run = 64, most_moved = 256;
+    std::vector<int64_t> moved;
+    moved.reserve(most_moved);
+    int64_t total = 0;
+    const auto flush = [&] {
+        visit(moved.data(), static_cast<int64_t>(moved.size()));
+        total += moved.size();
+        moved.clear();
+    };
+    for (int64_t first = 0; first < n; first += run) {
+        const int64_t end = std::min(first + run, n);
+        if (!std::memcmp(old_labels + first, labels + first, (end - first) * sizeof *labels))
+            continue;
+        for (int64_t i = first; i < end; ++i)
+            if (old_labels[i] != labels[i]) moved.push_back(i);
+        if (moved.size() > most_moved - run) flush();
+    }
+    flush();
+    return total;
+}
+
+// Takes every row whose label changed from its old cluster (-1: from none) to its new one.
+template <class X>
+int64_t sum_moved_rows(const X &x, const int32_t *old_labels, const int32_t *labels,
+                       const RowScale &q, ClusterSums &into) {
+    const RowScale negative = q.negated();
+    return for_each_moved(old_labels, labels, x.rows, [&](const int64_t *rows, int64_t n) {
+        sum_rows(x, rows, n, labels, q, into);
+        sum_rows(x, rows, n, old_labels, negative, into);
+    });
+}
+
+}  // namespace shoal
