@@ -6,6 +6,7 @@ build computes the same bits.
 
 import importlib
 import os
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -32,3 +33,5 @@ def load(instruction_set: str) -> ModuleType:
 
 instruction_set = os.environ.get("SHOAL_INSTRUCTION_SET") or available_instruction_sets()[-1]
 _native: Any = load(instruction_set)
+
+assign: Callable[..., None] = _native.assign

@@ -5,6 +5,8 @@ namespace nb = nanobind;
 
 namespace shoal {
 
+void bind_assign(nb::module_ &m);
+
 // The best instruction set this processor runs, by the names of the x86-64 psABI levels.
 const char *best_instruction_set() {
 #if defined(__x86_64__)
@@ -19,4 +21,5 @@ const char *best_instruction_set() {
 
 NB_MODULE(SHOAL_MODULE, m) {
     m.def("best_instruction_set", &shoal::best_instruction_set);
+    shoal::bind_assign(m);
 }
