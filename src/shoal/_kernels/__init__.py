@@ -7,7 +7,6 @@ build computes the same bits.
 import importlib
 import os
 from collections.abc import Callable
-from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -46,3 +45,4 @@ sum_moved_rows_csr: Callable[..., int] = _native.sum_moved_rows_csr
 sum_rows: Callable[..., None] = _native.sum_rows
 sum_rows_csr: Callable[..., None] = _native.sum_rows_csr
 sum_values: Callable[..., None] = _native.sum_values
+assign: Callable[..., None] = _native.assign

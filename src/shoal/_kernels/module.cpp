@@ -5,6 +5,8 @@ namespace nb = nanobind;
 
 namespace shoal {
 
+void bind_assign(nb::module_ &m);
+
 // The best instruction set this processor runs, by the names of the x86-64 psABI levels.
 const char *best_instruction_set() {
 #if defined(__x86_64__)
@@ -22,4 +24,5 @@ void bind_columns(nb::module_ &m);
 NB_MODULE(SHOAL_MODULE, m) {
     m.def("best_instruction_set", &shoal::best_instruction_set);
     shoal::bind_columns(m);
+    shoal::bind_assign(m);
 }

@@ -1,0 +1,214 @@
+// The nearest centre of every row.
+//
+// The truth is D(x, c) = sum (x_i - c_i)^2 in double precision, summed as squared_distance does; a
+// row's label is the lowest j of least D. The tile computes scores x'.c' - |c'|^2 / 2 in the data's
+// precision instead, with x' = x - shift and c' = c - shift, and decides only where its rounding
+// cannot matter; the other rows are decided by D.
+//
+// Rounding of a score (u: unit roundoff; C: largest |c'|). Centring rounds each x'_i and c'_i once:
+// 2u |x'| C on the product, 2u C^2 / 2 on the norm. The norm summed and halved in double, then
+// rounded, adds at most (d + 2) u C^2 / 2. A chain of d fused multiply-adds from -|c'|^2 / 2 adds
+// d u (|x'| C + C^2 / 2). Two scores therefore differ from their exact difference by at most
+// 2 gamma(d + 6) (|x'| + C) C, and half the difference of two D adds gamma(d + 6) (|x'| + C)^2 in
+// double's roundoff. Underflow adds at most the smallest normal number an operation. If
+// (|x'| + C)^2 overflows so may a chain: the margin is then infinite or NaN and the row is decided
+// by D.
+#pragma once
+
+#include "tile.hpp"
+
+namespace shoal {
+
+// The worst relative error of n roundings; infinite where the usual bound has no meaning.
+inline double rounding_error(Index n, double unit_roundoff) {
+    const double error = double(n) * unit_roundoff;
+    return error < 0.5 ? error / (1 - error) : std::numeric_limits<double>::infinity();
+}
+
+inline constexpr double kDoubleRoundoff = std::numeric_limits<double>::epsilon() / 2;
+
+// D in eight interleaved partial sums: an order every instruction set can keep.
+template <class T>
+double squared_distance(const T *x, Index stride, const T *center, Index features) {
+    double sums[8] = {};
+    const auto add = [&](int lane, double a, double b) SHOAL_INLINE {
+        sums[lane] += (a - b) * (a - b);
+    };
+    Index f = 0;
+    if (stride == 1)
+        for (; f + 8 <= features; f += 8)
+            for (int lane = 0; lane < 8; ++lane) add(lane, x[f + lane], center[f + lane]);
+    for (; f < features; ++f) add(int(f % 8), x[f * stride], center[f]);
+    return ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
+}
+
+// How far apart two scores of a row must be for their order to be certain.
+template <class T> struct Margin {
+    Margin(Index features, T largest_norm) : largest_norm(largest_norm) {
+        constexpr double slack = 1.01, roundoff = std::numeric_limits<T>::epsilon() / 2;
+        const Index n = features + 6;
+        norm_factor = T(slack * (1 + rounding_error(n, roundoff)));
+        linear = T(slack * 2 * rounding_error(n, roundoff)) * largest_norm;
+        quadratic = T(slack / 2 * rounding_error(n, kDoubleRoundoff));
+        underflow = T(4 * n) * std::numeric_limits<T>::min();
+    }
+    T operator()(T squared_norm) const {
+        const T reach = std::sqrt(squared_norm * norm_factor + underflow) + largest_norm;
+        return linear * reach + quadratic * (reach * (reach + reach)) + underflow;
+    }
+    T largest_norm, norm_factor, linear, quadratic, underflow;
+};
+
+// The best and second best score of a panel's rows so far; of equal scores the first stays.
+template <class T> struct Leaders {
+    Vector<T> best[kTileVectors], second[kTileVectors];
+    IntVector<T> label[kTileVectors];
+    Vector<T> norms[kTileVectors];
+
+    explicit Leaders(const Panel<T> &panel) {
+        for (int v = 0; v < kTileVectors; ++v) {
+            best[v] = second[v] = broadcast(-std::numeric_limits<T>::infinity());
+            label[v] = IntVector<T>{};
+            norms[v] = panel.norms[v];
+        }
+    }
+    [[gnu::always_inline]] void offer(Index first, const Tile<T> &tile) {
+        using Integer = typename VectorOf<T>::Integer;
+        each<T>([&](auto c, auto v) SHOAL_INLINE {
+            const Vector<T> s = tile[c][v], b = best[v];
+            const Vector<T> loser = s < b ? s : b;
+            label[v] = s > b ? Integer(first + c) - IntVector<T>{} : label[v];
+            second[v] = loser > second[v] ? loser : second[v];
+            best[v] = s > b ? s : b;
+        });
+    }
+};
+
+// Decides by D the rows whose scores are too close: D is computed for every centre whose score is
+// within the margin of the best, which cannot miss the nearest.
+template <class T, class Emit> class Recheck {
+  public:
+    Recheck(const Matrix<T> &matrix, Centers<T> &centers, Emit &emit)
+        : matrix(matrix), centers(centers), emit(emit) {}
+
+    void add(Index row, T threshold) {
+        rows.push_back(row);
+        thresholds.push_back(threshold);
+        if (Index(rows.size()) == kRunRows<T>) flush();
+    }
+    void flush() {
+        const Index count = Index(rows.size());
+        labels.assign(rows.size(), 0);
+        distances.assign(rows.size(), std::numeric_limits<double>::infinity());
+        thresholds.resize((rows.size() + kPanelRows<T> - 1) / kPanelRows<T> * kPanelRows<T>,
+                          std::numeric_limits<T>::infinity());
+        scan(Rows<T>{matrix, rows.data(), count}, centers, *this);
+        for (Index i = 0; i < count; ++i) emit(rows[i], labels[i], 0.0);
+        rows.clear();
+        thresholds.clear();
+    }
+
+    void begin(Index, Index, const Panel<T> &) {}
+    void end(Index, Index) {}
+    void visit(Index panel, Index first, const Tile<T> &tile) {
+        for (int v = 0; v < kTileVectors; ++v) {
+            const Index start = panel * kPanelRows<T> + v * kLanes<T>;
+            const Vector<T> threshold = load(thresholds.data() + start);
+            for (int c = 0; c < kTileCenters; ++c) {
+                const IntVector<T> below = tile[c][v] < threshold;
+                for (int i = 0; i < kLanes<T>; ++i)
+                    if (!below[i]) consider(start + i, first + c);
+            }
+        }
+    }
+
+  private:
+    void consider(Index i, Index center) {
+        if (i >= Index(rows.size()) || center >= centers.count) return;
+        const double distance =
+            squared_distance(matrix.row(rows[i]), matrix.column_stride,
+                             centers.data + center * centers.features, centers.features);
+        if (distance < distances[i]) {
+            distances[i] = distance;
+            labels[i] = std::int32_t(center);
+        }
+    }
+
+    const Matrix<T> &matrix;
+    Centers<T> &centers;
+    Emit &emit;
+    std::vector<std::int64_t> rows;
+    Buffer<T> thresholds;
+    std::vector<std::int32_t> labels;
+    std::vector<double> distances;
+};
+
+// The pass that decides nearly all rows, and sends the others to a recheck.
+template <class T, class Emit> class Race {
+  public:
+    Race(const Rows<T> &rows, Centers<T> &centers, Emit &emit)
+        : rows(rows), margin(centers.features, centers.largest_norm), emit(emit),
+          recheck(rows.matrix, centers, emit) {}
+
+    void begin(Index, Index p, const Panel<T> &panel) {
+        if (p == 0) leaders.clear();
+        leaders.emplace_back(panel);
+    }
+    [[gnu::always_inline]] void visit(Index p, Index first, const Tile<T> &tile) {
+        leaders[p].offer(first, tile);
+    }
+    void end(Index run, Index size) {
+        for (Index p = 0; p < Index(leaders.size()); ++p)
+            settle(leaders[p], run + p * kPanelRows<T>,
+                   int(std::min<Index>(kPanelRows<T>, size - p * kPanelRows<T>)));
+    }
+    void finish() { recheck.flush(); }
+
+  private:
+    // NaN makes `gap > needed` false: such rows are rechecked too.
+    void settle(const Leaders<T> &of, Index first, int size) {
+        T best[kPanelRows<T>], second[kPanelRows<T>], needed[kPanelRows<T>];
+        typename VectorOf<T>::Integer label[kPanelRows<T>];
+        std::memcpy(best, of.best, sizeof best);
+        std::memcpy(second, of.second, sizeof second);
+        std::memcpy(needed, of.norms, sizeof needed);
+        std::memcpy(label, of.label, sizeof label);
+        for (T &each : needed) each = margin(each);
+        for (int i = 0; i < size; ++i) {
+            if (best[i] - second[i] > needed[i])
+                emit(rows[first + i], std::int32_t(label[i]),
+                     double(best[i]) - double(second[i]) - double(needed[i]));
+            else
+                recheck.add(rows[first + i], best[i] - needed[i]);
+        }
+    }
+
+    const Rows<T> &rows;
+    Margin<T> margin;
+    Emit &emit;
+    Recheck<T, Emit> recheck;
+    std::vector<Leaders<T>, AlignedAllocator<Leaders<T>>> leaders;
+};
+
+// Calls emit(row, label, gap) once a row, in any order: every other centre's D exceeds the label's
+// by at least twice the gap.
+template <class T, class Emit>
+void nearest(const Rows<T> &rows, Centers<T> &centers, Emit &&emit) {
+    Race<T, std::remove_reference_t<Emit>> race(rows, centers, emit);
+    scan(rows, centers, race);
+    race.finish();
+}
+
+template <class T>
+void assign(const Rows<T> &rows, Centers<T> &centers, std::int32_t *labels, double *distances) {
+    const Matrix<T> &matrix = rows.matrix;
+    nearest(rows, centers, [&](Index row, std::int32_t label, double) SHOAL_INLINE {
+        labels[row] = label;
+        if (distances)
+            distances[row] =
+                squared_distance(matrix.row(row), matrix.column_stride,
+                                 centers.data + label * centers.features, centers.features);
+    });
+}
+
+}  // namespace shoal
