@@ -13,6 +13,7 @@ each message says what is wrong, where (file, column, row) and what to do about 
         - FileChangedError: not the file that was opened
         - DiskFullError
     - MemoryBudgetError (MemoryError)
+    - ParameterError (ValueError): an argument that makes no sense
     - EngineError (RuntimeError)
         - ClusterUnreachableError (ConnectionError)
         - WorkersLostError
@@ -33,6 +34,7 @@ __all__ = [
     "MemoryBudgetError",
     "ModelFileError",
     "NonFiniteError",
+    "ParameterError",
     "SchemaError",
     "ShoalError",
     "WorkersLostError",
@@ -81,6 +83,10 @@ class DiskFullError(FileError):
 
 class MemoryBudgetError(ShoalError, MemoryError):
     """The work cannot be done within the memory budget."""
+
+
+class ParameterError(ShoalError, ValueError):
+    """An argument is of the wrong type or out of range."""
 
 
 class EngineError(ShoalError, RuntimeError):

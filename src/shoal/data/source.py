@@ -70,6 +70,9 @@ class Source(ABC):
     #: Whether ``read`` costs no more than a view: such rows are never cached or read ahead.
     in_memory: bool = False
 
+    #: Share of the values that are stored: below 1 for sparse matrices.
+    density: float = 1.0
+
     @property
     @abstractmethod
     def columns(self) -> tuple[Column, ...]:
@@ -106,6 +109,14 @@ class Source(ABC):
         FileChangedError
             The file is gone or is not the one that was opened.
         """
+
+    def reader_bytes(self, columns: Sequence[int]) -> int:
+        """Memory that ``read`` takes at a time besides the rows it hands over.
+
+        Such as the pages and dictionaries of a file format. Plans count it once for each cell
+        that is read at a time.
+        """
+        return 0
 
     @abstractmethod
     def fingerprint(self) -> str:

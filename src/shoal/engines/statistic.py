@@ -21,6 +21,10 @@ class Statistic(ABC, Generic[Partial, Result]):
     running floats. Implementations pass ``shoal.testing.check_statistic``.
     """
 
+    #: Memory a row that ``update`` would like to keep in ``block.beside``. Engines reserve it, or
+    #: where the budget has no room for it hand every block over with nothing beside it.
+    beside_row_bytes: int = 0
+
     @abstractmethod
     def zero(self) -> Partial:
         """The partial of no rows."""
