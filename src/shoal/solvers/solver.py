@@ -21,6 +21,7 @@ class Status(Enum):
 
     CONVERGED = "converged"
     MAX_ITER = "max_iter reached"
+    STOPPED = "stopped by a callback"
 
 
 @dataclass(frozen=True, slots=True)
