@@ -1,0 +1,163 @@
+"""Where K-means starts: first centres, drawn from the rows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+from sklearn.cluster import kmeans_plusplus
+from threadpoolctl import threadpool_limits
+
+from shoal._typing import AnyArray, Float64Array
+from shoal.solvers.lloyd import Summary
+from shoal.solvers.solver import Fold
+from shoal.statistics.center_search import CenterSearch
+from shoal.statistics.centroid_sums import CentroidSums
+from shoal.statistics.fixed_point import choose_scale
+from shoal.statistics.keyed_sample import KeyedSample, Sample
+
+#: k-means|| draws this many times ``n_clusters`` rows a round ...
+OVERSAMPLING = 2
+#: ... for this many rounds (Bahmani et al. find 5 enough).
+N_ROUNDS = 5
+
+
+class Purpose(IntEnum):
+    """What random numbers are drawn for: with the seed, the key of a stream of them."""
+
+    SAMPLE = 1
+    CHOICE = 2
+    RANDOM_ROWS = 3
+    ROUND = 16  # of k-means||; ROUND + 1, ROUND + 2, ... are later rounds
+
+
+@dataclass(frozen=True, slots=True)
+class InitialCenters:
+    """First centres of a K-means fit; each method gives an array (n_clusters, n_features).
+
+    Parameters
+    ----------
+    n_clusters : int
+    summary : Summary
+    seed : int
+    """
+
+    n_clusters: int
+    summary: Summary
+    seed: int
+
+    def random(self, fold: Fold) -> AnyArray:
+        """Rows drawn without replacement, in proportion to their weights. One pass."""
+        sample = fold(self._rows(self.n_clusters, Purpose.RANDOM_ROWS, by_weight=True))
+        self._check_enough(sample)
+        return sample.X
+
+    def plus_plus(self, fold: Fold) -> AnyArray:
+        """Greedy k-means++ on a uniform sample of `sample_size` rows, or on all. One pass."""
+        return self._plus_plus(self.sample(fold))
+
+    def scalable(self, fold: Fold) -> AnyArray:
+        """k-means||: 2 + `N_ROUNDS` passes.
+
+        The first candidate is drawn at random; each round then draws rows in proportion to
+        their weight and squared distance from the candidates so far; the candidates, weighted by
+        the rows nearest to each, are cut to n_clusters by k-means++.
+        """
+        candidates = fold(self._rows(1, Purpose.RANDOM_ROWS, by_weight=True)).X
+        for number in range(N_ROUNDS):
+            drawn = fold(
+                self._rows(
+                    OVERSAMPLING * self.n_clusters,
+                    Purpose.ROUND + number,
+                    by_weight=True,
+                    centers=candidates,
+                )
+            )
+            candidates = np.concatenate([candidates, drawn.X])
+        weights = self._weights(candidates, fold)
+        rows = np.arange(len(candidates))
+        return self._plus_plus(Sample(rows, candidates, weights, np.zeros(len(rows))))
+
+    def call(self, function: Callable[..., Any], fold: Fold) -> AnyArray:
+        """What the user's function makes of a uniform sample, or of all rows. One pass."""
+        sample = self.sample(fold)
+        centers = function(sample.X, self.n_clusters, random_state=self._random_state())
+        return self.given(centers)
+
+    def given(self, centers: Any) -> AnyArray:
+        """Centres that the user gives, checked."""
+        array = np.array(centers, dtype=self.summary.dtype, order="C")
+        n_features = len(self.summary.shift)
+        if array.ndim != 2 or array.shape[0] != self.n_clusters:
+            raise ValueError(
+                f"The shape of the initial centers {array.shape} does not match the number of "
+                f"clusters {self.n_clusters}."
+            )
+        if array.shape[1] != n_features:
+            raise ValueError(
+                f"The shape of the initial centers {array.shape} does not match the number of "
+                f"features of the data {n_features}."
+            )
+        if not np.isfinite(array).all():
+            raise ValueError("Input init contains NaN or infinity: give finite centers.")
+        return array
+
+    def sample(self, fold: Fold) -> Sample:
+        """A uniform sample of rows of positive weight. One pass."""
+        return fold(self._rows(sample_size(self.n_clusters, len(self.summary.shift)), Purpose.SAMPLE))
+
+    def _rows(self, size: int, purpose: int, **options: Any) -> KeyedSample:
+        summary = self.summary
+        return KeyedSample(
+            size,
+            len(summary.shift),
+            summary.dtype,
+            self.seed,
+            purpose,
+            shift=summary.shift,
+            **options,
+        )
+
+    def _plus_plus(self, sample: Sample) -> AnyArray:
+        self._check_enough(sample)
+        centered = (sample.X - self.summary.shift).astype(self.summary.dtype)
+        # More threads would add products in another order.
+        with threadpool_limits(1):
+            _, chosen = kmeans_plusplus(
+                centered,
+                self.n_clusters,
+                sample_weight=sample.sample_weight,
+                random_state=self._random_state(),
+            )
+        return np.ascontiguousarray(sample.X[chosen])
+
+    def _random_state(self) -> np.random.RandomState:
+        """For the choices that scikit-learn's functions make among rows already drawn."""
+        return np.random.RandomState(np.random.Philox(key=[self.seed, Purpose.CHOICE]))
+
+    def _weights(self, candidates: AnyArray, fold: Fold) -> Float64Array:
+        """Sum of weights of the rows nearest to each candidate. One pass."""
+        summary = self.summary
+        found = summary.range
+        largest = found.largest_weight * found.largest_distance(summary.shift)
+        search = CenterSearch(candidates, summary.shift, uuid4().hex, 0)
+        scale = choose_scale(largest, found.n_rows, summary.dtype)
+        weight_scale = choose_scale(found.largest_weight, found.n_rows, summary.dtype)
+        return fold(CentroidSums(search, scale, weight_scale, summary.weighted)).weights
+
+    def _check_enough(self, sample: Sample) -> None:
+        if len(sample.rows) < self.n_clusters:
+            raise ValueError(
+                f"n_samples={len(sample.rows)} should be >= n_clusters={self.n_clusters}: only so "
+                "many rows have a weight above 0. Ask for fewer clusters."
+            )
+
+
+def sample_size(n_clusters: int, n_features: int) -> int:
+    """Rows that k-means++ looks at: enough for every cluster, some 64 MB of float32 at most.
+
+    A function of the problem alone, so that centres do not depend on the memory budget.
+    """
+    return max(16 * n_clusters, min(2**16, 2**24 // n_features))

@@ -1,0 +1,109 @@
+"""Inertia, and labels where they are wanted: the last pass of a K-means fit."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from shoal import _kernels
+from shoal._typing import Float64Array, Int32Array, Int64Array
+from shoal.data.block import Block
+from shoal.engines.statistic import Statistic
+from shoal.statistics.center_search import CenterSearch
+from shoal.statistics.fixed_point import Scale, choose_scale, to_float
+from shoal.statistics.range import ColumnRange
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """Rows and the centres nearest to them.
+
+    Attributes
+    ----------
+    inertia : float
+        Weighted sum of squared distances.
+    labels : ndarray of shape (n_rows,), int32, or None
+        In row order, if they were asked for.
+    """
+
+    inertia: float
+    labels: Int32Array | None
+
+
+@dataclass(slots=True)
+class ExactAssignment:
+    """Fixed-point inertia of shape (n_limbs,), and the labels of blocks by their first row."""
+
+    inertia: Int64Array
+    labels: dict[int, Int32Array] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Assignment(Statistic[ExactAssignment, Assigned]):
+    r"""Inertia :math:`\sum_i w_i \min_j |x_i - c_j|^2` of rows, and their labels.
+
+    Distances are taken in the difference form in float64 and summed in fixed point. One pass;
+    memory of 4 bytes a row for labels, if they are kept.
+
+    Parameters
+    ----------
+    search : CenterSearch
+    scale : Scale
+        Fixed-point scale of w |x - c|^2.
+    keep_labels : bool
+    """
+
+    search: CenterSearch
+    scale: Scale
+    keep_labels: bool = False
+
+    @classmethod
+    def within(cls, found: ColumnRange, search: CenterSearch, keep_labels: bool) -> "Assignment":
+        """The statistic for rows of a known range."""
+        centers = search.centers.astype(np.float64)
+        low, high = centers.min(axis=0), centers.max(axis=0)
+        farthest = np.maximum(found.maximum - low, high - found.minimum)
+        bound = found.largest_weight * float((farthest**2).sum())
+        return cls(search, choose_scale(bound, found.n_rows, np.float64), keep_labels)
+
+    @property
+    def beside_row_bytes(self) -> int:
+        return self.search.beside_row_bytes
+
+    def zero(self) -> ExactAssignment:
+        return ExactAssignment(np.zeros(self.scale.limbs, dtype=np.int64))
+
+    def update(self, partial: ExactAssignment, block: Block) -> ExactAssignment:
+        labels = self.search(block).labels
+        distances = own_distances(block, self.search.centers, labels)
+        _kernels.sum_values(
+            distances,
+            int(self.scale.exponents),
+            self.scale.low_bits,
+            partial.inertia,
+            block.sample_weight,
+        )
+        if self.keep_labels:
+            partial.labels[block.first_row] = labels
+        return partial
+
+    def merge(self, partial: ExactAssignment, other: ExactAssignment) -> ExactAssignment:
+        partial.inertia += other.inertia
+        partial.labels |= other.labels
+        return partial
+
+    def result(self, partial: ExactAssignment) -> Assigned:
+        labels = None
+        if self.keep_labels:
+            labels = np.concatenate([partial.labels[first] for first in sorted(partial.labels)])
+        return Assigned(float(to_float(partial.inertia, self.scale)), labels)
+
+
+def own_distances(block: Block, centers: np.ndarray, labels: Int32Array) -> Float64Array:
+    """Squared distance of each row to the centre of its label, shape (n_rows,)."""
+    distances = np.empty(block.n_rows)
+    X = block.X
+    if isinstance(X, np.ndarray):
+        _kernels.own_distances(X, centers, labels, distances)
+    else:
+        _kernels.own_distances_csr(X.data, X.indices, X.indptr, centers, labels, distances)
+    return distances
