@@ -1,0 +1,132 @@
+"""Rows of NumPy arrays, SciPy sparse matrices and whatever converts to them."""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import check_array
+
+from shoal._typing import Matrix, Rows
+from shoal.data.source import Cell, Column, Source
+from shoal.exceptions import DataError
+
+#: Rows of a cell of data in memory: small enough to share among threads, large enough that what
+#: Python does for each is nothing beside its arithmetic.
+CELL_ROWS = 65_536
+
+_HASHED_ROWS = 4096
+
+
+class ArraySource(Source):
+    """Rows of a matrix in memory, never copied.
+
+    Parameters
+    ----------
+    X : array-like or sparse matrix of shape (n_rows, n_columns)
+        A NumPy array of any strides (memory-mapped ones too) and any real type, a SciPy CSR
+        array or matrix, or what scikit-learn would convert to one of these: nested lists, other
+        sparse formats. Masked entries become NaN.
+    names : sequence of str, default=None
+        Names of the columns; ``x0``, ``x1``, ... by default.
+
+    Raises
+    ------
+    DataError
+        With scikit-learn's words: not 2-D, no row, no column, complex, text.
+    """
+
+    in_memory = True
+
+    def __init__(self, X: Any, names: Sequence[str] | None = None) -> None:
+        self._X = as_matrix(X)
+        if names is None:
+            names = [f"x{position}" for position in range(self._X.shape[1])]
+        self._columns = tuple(Column(name, self._X.dtype) for name in names)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return self._columns
+
+    def cells(self) -> Sequence[Cell]:
+        return grid(self._X.shape[0], "array" if isinstance(self._X, np.ndarray) else "matrix")
+
+    def read(self, cell: Cell, columns: Sequence[int], max_rows: int) -> Iterator[Rows]:
+        for start, stop in pieces(cell, max_rows):
+            yield _take_columns(_rows(self._X, start, stop), columns)
+
+    def fingerprint(self) -> str:
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        """A hash of shape, type and values; the same for any strides."""
+        digest = sha256(f"{self._X.shape} {self._X.dtype}".encode())
+        for start in range(0, self._X.shape[0], _HASHED_ROWS):
+            rows = _rows(self._X, start, start + _HASHED_ROWS)
+            dense = isinstance(rows, np.ndarray)
+            for part in (rows,) if dense else (rows.data, rows.indices, rows.indptr):
+                digest.update(np.ascontiguousarray(part))
+        return digest.hexdigest()
+
+
+def grid(n_rows: int, file: str) -> tuple[Cell, ...]:
+    """The cells of `n_rows` rows that have no grid of their own."""
+    return tuple(
+        Cell(index, first, min(CELL_ROWS, n_rows - first), file, first)
+        for index, first in enumerate(range(0, n_rows, CELL_ROWS))
+    )
+
+
+def pieces(cell: Cell, max_rows: int) -> Iterator[tuple[int, int]]:
+    """First and last-but-one row numbers that cut a cell into at most `max_rows` rows each."""
+    end = cell.first_row + cell.n_rows
+    for start in range(cell.first_row, end, max_rows):
+        yield start, min(start + max_rows, end)
+
+
+def as_matrix(X: Any) -> Matrix:
+    """`X` as a checked 2-D array or CSR array, without a copy where it is one already."""
+    if np.ma.isMaskedArray(X):
+        X = X.filled(np.nan) if X.dtype.kind == "f" else X.astype(np.float64).filled(np.nan)
+    try:
+        matrix = check_array(X, accept_sparse="csr", ensure_all_finite=False)
+    except ValueError as error:
+        raise DataError(str(error)) from error
+    return _canonical_csr(matrix) if sparse.issparse(matrix) else matrix
+
+
+def _canonical_csr(matrix: Any) -> sparse.csr_array:
+    """The matrix with indices in range, sorted and unique, as the kernels rely on."""
+    try:
+        csr = sparse.csr_array((matrix.data, matrix.indices, matrix.indptr), shape=matrix.shape)
+        csr.check_format(full_check=True)
+    except ValueError as error:
+        raise DataError(f"The sparse matrix is malformed: {error}.") from error
+    if not csr.has_canonical_format:
+        csr = csr.copy()
+        csr.sum_duplicates()
+    return csr
+
+
+def _rows(X: Matrix, start: int, stop: int) -> Matrix:
+    """Rows start to stop, as views."""
+    if isinstance(X, np.ndarray):
+        return X[start:stop]
+    stop = min(stop, X.shape[0])
+    first, last = X.indptr[start], X.indptr[stop]
+    rows = (X.data[first:last], X.indices[first:last], X.indptr[start : stop + 1] - first)
+    return sparse.csr_array(rows, shape=(stop - start, X.shape[1]))
+
+
+def _take_columns(X: Matrix, columns: Sequence[int]) -> Matrix:
+    """The columns at these positions, as a view where they are neighbours."""
+    columns = list(columns)
+    if columns == list(range(X.shape[1])):
+        return X
+    first = columns[0] if columns else 0
+    if isinstance(X, np.ndarray) and columns == list(range(first, first + len(columns))):
+        return X[:, first : first + len(columns)]
+    return X[:, columns]

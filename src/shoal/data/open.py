@@ -1,0 +1,246 @@
+"""From what a user has to a dataset."""
+
+import difflib
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from shoal._typing import AnyArray, Float64Array
+from shoal.data.arrays import ArraySource
+from shoal.data.dataset import Dataset
+from shoal.data.files import File, find_files
+from shoal.data.parquet import ParquetSource
+from shoal.data.source import Column, Source
+from shoal.exceptions import ColumnError, DataError, FileError, SchemaError
+
+_FILE_SOURCES: dict[str, Callable[[Sequence[File]], Source]] = {
+    ".parquet": ParquetSource,
+    ".pq": ParquetSource,
+}
+
+#: Types whose every value float32 represents exactly.
+_EXACT_IN_FLOAT32 = frozenset(["b1", "i1", "i2", "u1", "u2", "f2", "f4"])
+
+
+def open_dataset(
+    source: Any,
+    *,
+    features: Sequence[str | int] | None = None,
+    target: Any = None,
+    sample_weight: Any = None,
+    missing: Literal["error", "drop"] = "error",
+    schema: dict[str, Any] | None = None,
+) -> Dataset:
+    """Open data as rows to learn from.
+
+    Reads names and types, not rows (of CSV files, the first megabyte and the number of lines).
+
+    Parameters
+    ----------
+    source : path, URL, glob, folder or list of these; array-like; data frame; Dask collection
+        Files are told by their suffix: ``.parquet``, ``.pq``, ``.arrow``, ``.feather``,
+        ``.ipc``, ``.csv``, ``.csv.gz``, ``.tsv``, ``.npy``. A `Dataset` is returned as it is,
+        and a `Source` of your own is used.
+    features : sequence of str or int, default=None
+        Names or positions of the columns to learn from, in order. By default all but `target`
+        and `sample_weight`.
+    target : str, int or array-like of shape (n_rows,) or (n_rows, n_outputs), default=None
+        The column to predict, or its values.
+    sample_weight : str, int or array-like of shape (n_rows,), default=None
+        The column of the rows' weights, or their values.
+    missing : {"error", "drop"}, default="error"
+        Whether a row with a missing or NaN feature, target or weight is an error or left out.
+    schema : dict of str to dtype, default=None
+        Types of a CSV file's columns; those not named are inferred.
+
+    Returns
+    -------
+    Dataset
+        Features decode to float32 where that loses nothing (all of float32, float16 or a
+        narrow integer or boolean type, and at least one floating), else to float64.
+
+    Raises
+    ------
+    ColumnError
+        A column is not there.
+    SchemaError
+        A feature is not a number, or two columns have the same name.
+    DataError
+        No rows, no features, not 2-D, or a target or weights of another length.
+    FileError, CorruptFileError
+        A file is not there or cannot be read.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from shoal import open_dataset
+    >>> open_dataset(np.ones((5, 2), dtype=np.float32))
+    <Dataset of 5 rows x 2 features, float32, from ArraySource>
+    """
+    if missing not in ("error", "drop"):
+        raise ValueError(f"missing={missing!r}: it is 'error' or 'drop'.")
+    if isinstance(source, Dataset):
+        if any(role is not None for role in (features, target, sample_weight, schema)):
+            raise ValueError("A Dataset has its roles already: give them when it is opened.")
+        return source
+    source = _source(source, schema)
+    columns = source.columns
+    _check_unique(columns)
+    target = _role(columns, target, "target")
+    sample_weight = _role(columns, sample_weight, "sample_weight")
+    positions = _features(columns, features, (target, sample_weight))
+    dataset = Dataset(
+        source,
+        positions,
+        target if isinstance(target, int) else _values(target),
+        sample_weight if isinstance(sample_weight, int) else _weights(sample_weight),
+        _dtype([columns[position] for position in positions]),
+        missing,
+    )
+    _check_shape(dataset)
+    return dataset
+
+
+def _source(data: Any, schema: dict[str, Any] | None) -> Source:
+    if isinstance(data, Source):
+        return data
+    if _is_paths(data):
+        return _file_source(data, schema)
+    if schema is not None:
+        raise ValueError("schema is for CSV files: other data have types of their own.")
+    return ArraySource(data)
+
+
+def _is_paths(data: Any) -> bool:
+    if isinstance(data, list | tuple) and data:
+        return all(isinstance(path, str | os.PathLike) for path in data)
+    return isinstance(data, str | os.PathLike)
+
+
+def _file_source(paths: Any, schema: dict[str, Any] | None) -> Source:
+    """The source for the kind of file that all of `paths` have."""
+    files = find_files(paths, tuple(_FILE_SOURCES))
+    kinds = {_kind(file.name): file.name for file in files}
+    if len(kinds) > 1:
+        raise FileError(
+            f"Files of one dataset are of one kind, but these differ: {', '.join(kinds.values())}."
+        )
+    (kind,) = kinds
+    return kind(files)
+
+
+def _kind(name: str) -> Callable[[Sequence[File]], Source]:
+    for suffix, kind in _FILE_SOURCES.items():
+        if name.lower().endswith(suffix):
+            return kind
+    raise FileError(f"{name} has none of the known suffixes: {', '.join(_FILE_SOURCES)}.")
+
+
+def _check_unique(columns: Iterable[Column]) -> None:
+    counts = Counter(column.name for column in columns)
+    twice = [name for name, count in counts.items() if count > 1]
+    if twice:
+        raise SchemaError(f"Columns with the same name: {_listed(twice)}. Rename them.")
+
+
+def _role(columns: Sequence[Column], role: Any, name: str) -> Any:
+    """The position of a target or weight named by its column; else what was given."""
+    if isinstance(role, str | int | np.integer):
+        return _position(columns, role, name)
+    return role
+
+
+def _position(columns: Sequence[Column], column: str | int | np.integer[Any], role: str) -> int:
+    """The position of a column given by name or position."""
+    if not isinstance(column, str):
+        if not -len(columns) <= column < len(columns):
+            raise ColumnError(f"{role}: no column {column}, there are {len(columns)}.")
+        return int(column) % len(columns)
+    names = [candidate.name for candidate in columns]
+    if column in names:
+        return names.index(column)
+    close = difflib.get_close_matches(column, names, n=3)
+    hint = f"Did you mean {_listed(close)}?" if close else f"There are {_listed(names)}."
+    raise ColumnError(f"{role}: no column {column!r}. {hint}")
+
+
+def _features(
+    columns: Sequence[Column], features: Sequence[str | int] | None, roles: Sequence[Any]
+) -> tuple[int, ...]:
+    """Positions of the features; all are numbers."""
+    if features is None:
+        taken = [role for role in roles if isinstance(role, int)]
+        positions = tuple(p for p in range(len(columns)) if p not in taken)
+    elif isinstance(features, str):
+        raise TypeError(f"features={features!r}: give a list of names, such as [{features!r}].")
+    else:
+        positions = tuple(_position(columns, feature, "features") for feature in features)
+    text = [columns[p] for p in positions if not columns[p].is_numeric]
+    if text:
+        numeric = [columns[p].name for p in positions if columns[p].is_numeric]
+        raise SchemaError(
+            f"Features must be numbers, but could not convert string to float or the like: "
+            f"{_listed([column.name for column in text])} {'is' if len(text) == 1 else 'are'} "
+            f"not. Encode such columns, or choose others: features=[{_listed(numeric)}]."
+        )
+    return positions
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Up to five names."""
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(map(repr, names[:5])) + more
+
+
+def _dtype(features: Iterable[Column]) -> np.dtype[Any]:
+    """The narrowest type that holds every feature."""
+    types = {column.dtype.str.lstrip("<>|=") for column in features}
+    exact = types <= _EXACT_IN_FLOAT32 and types & {"f2", "f4"}
+    return np.dtype(np.float32 if exact else np.float64)
+
+
+def _values(values: Any) -> AnyArray | None:
+    """The values of a target given whole."""
+    if values is None:
+        return None
+    array = np.asarray(values)
+    if array.dtype.kind == "c":
+        raise DataError("Complex data not supported: the target is complex.")
+    if array.ndim not in (1, 2):
+        raise DataError(f"y should be a 1d array, got an array of shape {array.shape} instead.")
+    return array
+
+
+def _weights(values: Any) -> Float64Array | None:
+    """Weights given whole."""
+    if values is None:
+        return None
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise DataError(
+            f"Sample weights must be 1D array or scalar, got {array.ndim}D array: give one weight "
+            "a row."
+        )
+    try:
+        return array.astype(np.float64, copy=False)
+    except (TypeError, ValueError) as error:
+        raise SchemaError(f"sample_weight must be numbers, not {array.dtype}.") from error
+
+
+def _check_shape(dataset: Dataset) -> None:
+    n_rows, n_features = dataset.n_rows, dataset.n_features
+    for count, what in ((n_rows, "sample"), (n_features, "feature")):
+        if not count:
+            raise DataError(
+                f"Found array with 0 {what}(s) (shape=({n_rows}, {n_features})) while a minimum "
+                "of 1 is required."
+            )
+    for role in (dataset.target, dataset.sample_weight):
+        if isinstance(role, np.ndarray) and len(role) != n_rows:
+            raise DataError(
+                "Found input variables with inconsistent numbers of samples: "
+                f"[{n_rows}, {len(role)}]."
+            )

@@ -1,0 +1,162 @@
+"""Rows of Parquet files."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+
+from shoal._typing import AnyArray, Rows
+from shoal.data import arrow
+from shoal.data.files import AnyPath, File, find_files, fingerprint
+from shoal.data.source import Cell, Column, Source
+from shoal.exceptions import SchemaError
+
+#: Bytes of a column read from the file at a time: what a reading thread holds a column.
+_BUFFER_BYTES = 1 << 18
+
+
+class ParquetSource(Source):
+    """Rows of Parquet files; a cell is a row group.
+
+    Opening reads the footers, never rows. Reading streams: a thread holds one piece of
+    `max_rows` rows and a page and a small buffer of each column.
+
+    Parameters
+    ----------
+    paths : path, glob, folder or URL, or a list of these
+        Files come in natural order of their names within a glob or folder, and all have the same
+        columns. ``key=value`` folders become columns: integers where all values are, else text.
+
+    Raises
+    ------
+    FileError, CorruptFileError
+        A file is not there, or has no readable footer.
+    SchemaError
+        The files' columns differ.
+    """
+
+    def __init__(self, paths: AnyPath | Iterable[AnyPath]) -> None:
+        self._files = find_files(paths, (".parquet", ".pq"))
+        self._columns = _common_columns(self._files)
+        self._hive = _hive_columns(self._files)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        hive = (Column(name, values.dtype) for name, values in self._hive.items())
+        return (*self._columns, *hive)
+
+    def cells(self) -> Sequence[Cell]:
+        return self._cells
+
+    @cached_property
+    def _cells(self) -> tuple[Cell, ...]:
+        cells: list[Cell] = []
+        first_row = 0
+        for number, file in enumerate(self._files):
+            first_row_in_file = 0
+            for group, n_rows in enumerate(_row_groups(file)):
+                if n_rows:
+                    address = (number, group)
+                    place = (first_row, n_rows, file.name, first_row_in_file, address)
+                    cells.append(Cell(len(cells), *place))
+                first_row += n_rows
+                first_row_in_file += n_rows
+        return tuple(cells)
+
+    def read(self, cell: Cell, columns: Sequence[int], max_rows: int) -> Iterator[Rows]:
+        number, group = cell.address
+        stored = len(self._columns)
+        names = [self._columns[position].name for position in columns if position < stored]
+        hive = list(self._hive.values())
+        for n_rows, values in self._stored(self._files[number], group, names, max_rows):
+            yield [
+                values[self._columns[position].name]
+                if position < stored
+                else np.broadcast_to(hive[position - stored][number], n_rows)
+                for position in columns
+            ]
+
+    def _stored(
+        self, file: File, group: int, names: list[str], max_rows: int
+    ) -> Iterator[tuple[int, dict[str, AnyArray]]]:
+        """Number of rows and values by name of each piece of a row group."""
+        with file.opened(f", row group {group}") as handle:
+            reader = _reader(handle, _metadata(file))
+            batches = reader.iter_batches(
+                max_rows, row_groups=[group], columns=list(dict.fromkeys(names)), use_threads=False
+            )
+            for batch in batches:
+                yield (
+                    batch.num_rows,
+                    {name: arrow.to_numpy(batch.column(name)) for name in batch.schema.names},
+                )
+
+    def fingerprint(self) -> str:
+        return fingerprint(self._files)
+
+
+def _reader(handle: Any, metadata: Any = None) -> Any:
+    import pyarrow.parquet as pq  # not at the top: it is slow to import
+
+    return pq.ParquetFile(
+        handle,
+        metadata=metadata,
+        pre_buffer=False,
+        buffer_size=_BUFFER_BYTES,
+        page_checksum_verification=True,
+    )
+
+
+@lru_cache(maxsize=64)
+def _metadata(file: File) -> Any:
+    """The footer."""
+    with file.opened(", its footer") as handle:
+        return _reader(handle).metadata
+
+
+def _row_groups(file: File) -> list[int]:
+    """Number of rows of each row group."""
+    metadata = _metadata(file)
+    return [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+
+
+def _file_columns(file: File) -> tuple[Column, ...]:
+    """The columns of one file."""
+    return tuple(arrow.column(field) for field in _metadata(file).schema.to_arrow_schema())
+
+
+def _common_columns(files: Sequence[File]) -> tuple[Column, ...]:
+    """The columns of all files, in the order of the first."""
+    columns = _file_columns(files[0])
+    expected = {column.name: column.dtype for column in columns}
+    for file in files[1:]:
+        found = {column.name: column.dtype for column in _file_columns(file)}
+        for name in {**expected, **found}:
+            if expected.get(name) != found.get(name):
+                raise SchemaError(
+                    f"Column {name!r} is {found.get(name, 'absent')} in {file.name}, but "
+                    f"{expected.get(name, 'absent')} in {files[0].name}. Files of one dataset "
+                    "have the same columns: write them alike, or open them apart."
+                )
+    return columns
+
+
+def _hive_columns(files: Sequence[File]) -> dict[str, AnyArray]:
+    """Values of the ``key=value`` folders, one a file, by key."""
+    by_file = [file.hive_values for file in files]
+    for file, values in zip(files, by_file, strict=True):
+        if values.keys() != by_file[0].keys():
+            raise SchemaError(
+                f"The key=value folders of {file.name} differ from those of {files[0].name}."
+            )
+    return {key: _hive_column([values[key] for values in by_file]) for key in by_file[0]}
+
+
+def _hive_column(texts: list[str | None]) -> AnyArray:
+    """Integers where all are, with NaN where one is missing; else text."""
+    try:
+        numbers = [np.nan if text is None else int(text) for text in texts]
+    except ValueError:
+        return np.array(texts, dtype=object)
+    return np.array(numbers)
