@@ -7,6 +7,7 @@ and reading runs no code.
 """
 
 import errno
+import glob
 import json
 import math
 import os
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from secrets import token_hex
 from typing import IO, Any
 
 import numpy as np
@@ -27,7 +29,11 @@ DIGEST_BYTES = 64
 
 
 class UnstorableError(TypeError):
-    """A value that has no place in an archive; the message says where it is and what it is."""
+    """`value` has no place in an archive; the message says where it is and what it is."""
+
+    def __init__(self, message: str, value: Any) -> None:
+        super().__init__(message)
+        self.value = value
 
 
 class DamagedError(ValueError):
@@ -54,8 +60,10 @@ def read(path: Path) -> Any:
     """The tree that `path` holds, every byte of the file checked."""
     with opened(path) as file:
         _check(file)
-        with zipfile.ZipFile(file) as archive:
-            return _unpack(json.loads(archive.read(TREE)), lambda name: _array(archive, name))
+        try:
+            return _read_members(file)
+        except (KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
+            raise DamagedError("its content is not laid out as an archive's") from error
 
 
 def fingerprint(tree: Any) -> str:
@@ -100,12 +108,12 @@ def check_writable(path: Path) -> None:
 
 
 def _temporary(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    return path.with_name(f".{path.name}.{token_hex(4)}.tmp")
 
 
 def left_over(path: Path) -> Iterator[Path]:
     """Temporary files that killed processes left beside `path`."""
-    return path.parent.glob(f".{path.name}.*.tmp")
+    return path.parent.glob(f".{glob.escape(path.name)}.????????.tmp")
 
 
 @contextmanager
@@ -154,6 +162,11 @@ def _write_members(file: IO[bytes], packed: Any, arrays: Mapping[str, AnyArray])
         archive.comment = b"0" * DIGEST_BYTES
 
 
+def _read_members(file: IO[bytes]) -> Any:
+    with zipfile.ZipFile(file) as archive:
+        return _unpack(json.loads(archive.read(TREE)), lambda name: _array(archive, name))
+
+
 def _member(name: str) -> zipfile.ZipInfo:
     # A fixed date, so that equal trees give equal files.
     return zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
@@ -172,7 +185,7 @@ def _digest(file: IO[bytes]) -> bytes:
 
 def _check(file: IO[bytes]) -> None:
     expected = _digest(file)
-    if file.read(DIGEST_BYTES) != expected or not zipfile.is_zipfile(file):
+    if file.read(DIGEST_BYTES) != expected:
         raise DamagedError("its checksum does not match its content")
 
 
@@ -211,7 +224,7 @@ def _pack_dict(
 ) -> dict[str, Any]:
     for key in values:
         if type(key) is not str or key.startswith("$"):
-            raise UnstorableError(f"{_name(path)} has the key {key!r}; keys are plain strings")
+            raise UnstorableError(f"{_name(path)} has the key {key!r}; keys are strings", key)
     return {key: _pack(item, (*path, key), arrays) for key, item in values.items()}
 
 
@@ -230,7 +243,9 @@ def _pack_array(
 def _strings(value: AnyArray, path: tuple[str, ...]) -> list[Any]:
     strings = list(value)
     if value.ndim != 1 or any(type(string) is not str for string in strings):
-        raise UnstorableError(f"{_name(path)} is an array of objects that are not all strings")
+        raise UnstorableError(
+            f"{_name(path)} is an array of objects that are not all strings", value
+        )
     return strings
 
 
@@ -245,7 +260,7 @@ def _pack_scalar(value: Any, path: tuple[str, ...]) -> Any:
         case float() if not math.isfinite(value):
             return {"$float": repr(value)}
     if type(value) not in _PLAIN:
-        raise UnstorableError(f"{_name(path)} is {value!r}, of type {type(value).__name__}")
+        raise UnstorableError(f"{_name(path)} is of type {type(value).__name__}", value)
     return value
 
 

@@ -1,0 +1,182 @@
+"""Models as files: JSON and arrays, without pickle."""
+
+import os
+import re
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sklearn
+from sklearn.base import BaseEstimator
+
+import shoal
+from shoal import _archive
+from shoal.exceptions import ModelFileError
+
+__all__ = ["load_model", "save_model"]
+
+FORMAT = "shoal model"
+VERSION = 1
+
+
+def save_model(model: BaseEstimator, path: str | os.PathLike[str]) -> None:
+    """Save an estimator of Shoal to a file that loading runs no code from.
+
+    Parameters and fitted attributes (those whose names end in ``_``) are stored exactly, with
+    the versions of Shoal and scikit-learn. The file is a zip archive: ``tree.json`` and one
+    ``.npy`` member an array, so `numpy.load` reads the arrays without Shoal. It is checksummed,
+    and appears whole or not at all; a model that was there before stays until then.
+
+    Parameters
+    ----------
+    model : estimator
+        An estimator of Shoal, fitted or not.
+    path : str or path-like
+        The file to write; its folder must exist.
+
+    Raises
+    ------
+    ModelFileError
+        `model` is not an estimator of Shoal, or a parameter or attribute cannot be stored: a
+        function, another estimator, a random number generator.
+    FileError
+        The file cannot be written; `DiskFullError` where there is no room.
+
+    See Also
+    --------
+    load_model : The way back.
+
+    Notes
+    -----
+    scikit-learn itself stores models by pickle, which runs what the file says; ``pickle`` and
+    ``joblib`` work with Shoal's estimators too.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> import numpy as np
+    >>> from shoal import load_model, save_model
+    >>> from shoal.cluster import KMeans
+    >>> X = np.array([[0.0], [1.0], [10.0], [11.0]])
+    >>> model = KMeans(n_clusters=2, random_state=0).fit(X)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "model.shoal")
+    ...     save_model(model, path)
+    ...     again = load_model(path)
+    >>> bool((again.predict(X) == model.predict(X)).all())
+    True
+    """
+    tree = {
+        "format": FORMAT,
+        "version": VERSION,
+        "class": _public_name(type(model)),
+        "shoal_version": shoal.__version__,
+        "sklearn_version": sklearn.__version__,
+        "parameters": model.get_params(deep=False),
+        "fitted": _fitted(model),
+    }
+    try:
+        _archive.write(Path(path), tree)
+    except _archive.UnstorableError as error:
+        name = type(model).__name__
+        raise ModelFileError(f"{name} cannot be saved: {error}; {_advice(error.value)}") from error
+
+
+def load_model(path: str | os.PathLike[str]) -> Any:
+    """Load an estimator that `save_model` saved.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+
+    Returns
+    -------
+    model : estimator
+        As it was saved: class, parameters and fitted attributes, to the last bit.
+
+    Raises
+    ------
+    ModelFileError
+        The file is damaged (every byte is checked), no model file, of a newer format, or of an
+        estimator that this Shoal does not have.
+    FileError
+        The file cannot be read.
+    """
+    tree = _read(Path(path))
+    try:
+        model = _class(tree["class"])(**tree["parameters"])
+    except (AttributeError, ImportError, TypeError) as error:
+        raise ModelFileError(
+            f"{path} holds a {tree['class']} of Shoal {tree['shoal_version']}, which this Shoal "
+            f"({shoal.__version__}) cannot make: {error}; use the version that wrote it"
+        ) from error
+    for name, value in tree["fitted"].items():
+        setattr(model, name, value)
+    return model
+
+
+def _fitted(model: BaseEstimator) -> dict[str, Any]:
+    """What `fit` has learnt: attributes with a trailing underscore."""
+    attributes = vars(model).items()
+    return {name: value for name, value in attributes if _is_fitted_name(name)}
+
+
+def _is_fitted_name(name: str) -> bool:
+    return name.endswith("_") and not name.startswith("_")
+
+
+def _public_name(cls: type) -> str:
+    """``shoal.cluster.KMeans``: where users import the class from."""
+    package = ".".join(cls.__module__.split(".")[:2])
+    if not package.startswith("shoal.") or not issubclass(cls, BaseEstimator):
+        raise ModelFileError(
+            f"{cls.__module__}.{cls.__qualname__} is not an estimator of Shoal and cannot be "
+            "saved by save_model; save Shoal's estimators one by one, or use joblib.dump"
+        )
+    is_public = getattr(import_module(package), cls.__name__, None) is cls
+    return f"{package if is_public else cls.__module__}.{cls.__qualname__}"
+
+
+def _class(name: str) -> Any:
+    """An estimator of Shoal by name, and nothing else."""
+    if not re.fullmatch(r"shoal(\.\w+)+\.\w+", name, re.ASCII):
+        raise ImportError(f"{name} is not in shoal")
+    module, _, class_name = name.rpartition(".")
+    cls = getattr(import_module(module), class_name)
+    if not (isinstance(cls, type) and issubclass(cls, BaseEstimator)):
+        raise ImportError(f"{name} is not an estimator")
+    _public_name(cls)
+    return cls
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        tree = _archive.read(path)
+    except _archive.DamagedError as error:
+        raise ModelFileError(
+            f"model file {path} is damaged or none: {error}; save the model again"
+        ) from error
+    if not isinstance(tree, dict) or tree.get("format") != FORMAT:
+        raise ModelFileError(f"{path} is not a model file: give one that save_model wrote")
+    if tree["version"] > VERSION:
+        raise ModelFileError(
+            f"model file {path} has format version {tree['version']}, written by Shoal "
+            f"{tree['shoal_version']}; this Shoal ({shoal.__version__}) reads up to {VERSION}: "
+            "upgrade Shoal"
+        )
+    return tree
+
+
+def _advice(value: Any) -> str:
+    """What to do about a value that cannot be stored."""
+    match value:
+        case np.random.RandomState() | np.random.Generator():
+            return "set random_state to an int"
+        case BaseEstimator():
+            return "save that estimator in a file of its own, or use joblib.dump"
+        case _ if callable(value):
+            return "set what the function returns in its place, or use joblib.dump"
+    return "model files hold numbers, strings, arrays, and lists, tuples and dicts of them"
