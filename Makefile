@@ -112,5 +112,5 @@ $(GROUPS:%=$(VENV)/%): $(VENV)/created pyproject.toml constraints.txt
 # Python files are used where they lie; only the kernels have to be installed again.
 $(VENV)/installed: $(VENV)/build $(KERNELS) | compiler
 	@echo "Building and installing Shoal"
-	@$(INSTALL) --no-build-isolation --editable '.[dask,plot]'
+	@PIP_BUILD_CONSTRAINT= $(INSTALL) --no-build-isolation --editable '.[dask,plot]'
 	@touch $@

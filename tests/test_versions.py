@@ -1,0 +1,34 @@
+"""The report of versions."""
+
+import importlib.metadata
+
+import pytest
+
+import shoal
+from shoal import _kernels, _versions
+
+
+def test_report(capsys: pytest.CaptureFixture[str]) -> None:
+    shoal.show_versions()
+    report = dict(
+        line.strip().split(": ", 1) for line in capsys.readouterr().out.splitlines() if ": " in line
+    )
+    assert report["numpy"] == importlib.metadata.version("numpy")
+    assert report["instruction set"] == _kernels.instruction_set
+    assert report["instruction set"] in report["available"].split(", ")
+
+
+def test_what_is_not_installed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_versions, "OPTIONAL_DEPENDENCIES", ("no-such-distribution",))
+    shoal.show_versions()
+    assert "no-such-distribution: not installed" in capsys.readouterr().out
+
+
+def test_names_the_dependencies_that_the_project_declares() -> None:
+    declared = importlib.metadata.requires("shoal") or []
+    required = {line.split(">")[0].split("[")[0] for line in declared if "extra ==" not in line}
+    optional = {line.split(">")[0].split("[")[0] for line in declared if "extra ==" in line}
+    assert required <= set(_versions.DEPENDENCIES)
+    assert optional <= set(_versions.OPTIONAL_DEPENDENCIES)
