@@ -1,1 +1,5 @@
 """Clustering."""
+
+from shoal.cluster.kmeans import KMeans
+
+__all__ = ["KMeans"]

@@ -6,10 +6,11 @@ from hashlib import sha256
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from scipy import sparse
 from sklearn.utils import check_array
 
-from shoal._typing import Matrix, Rows
+from shoal._typing import AnyArray, Matrix, Rows
 from shoal.data.source import Cell, Column, Source
 from shoal.exceptions import DataError
 
@@ -45,6 +46,9 @@ class ArraySource(Source):
         if names is None:
             names = [f"x{position}" for position in range(self._X.shape[1])]
         self._columns = tuple(Column(name, self._X.dtype) for name in names)
+        self.is_sparse = not isinstance(self._X, np.ndarray)
+        if self.is_sparse:
+            self.density = self._X.nnz / max(self._X.shape[0] * self._X.shape[1], 1)
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -68,7 +72,7 @@ class ArraySource(Source):
             rows = _rows(self._X, start, start + _HASHED_ROWS)
             dense = isinstance(rows, np.ndarray)
             for part in (rows,) if dense else (rows.data, rows.indices, rows.indptr):
-                digest.update(np.ascontiguousarray(part))
+                digest.update(memoryview(np.ascontiguousarray(part)))
         return digest.hexdigest()
 
 
@@ -87,9 +91,40 @@ def pieces(cell: Cell, max_rows: int) -> Iterator[tuple[int, int]]:
         yield start, min(start + max_rows, end)
 
 
+def matrix_of(columns: Sequence[Any]) -> AnyArray | None:
+    """The matrix that 1-D arrays are the columns of, as a view; None if they are of no one matrix.
+
+    The columns of a data frame often lie side by side in one matrix, and Python has lost sight
+    of it.
+    """
+    if not all(isinstance(column, np.ndarray) for column in columns) or len(columns) == 0:
+        return None
+    first = columns[0]
+    places = [column.__array_interface__["data"][0] for column in columns]
+    steps = set(np.diff(places))
+    alike = all(
+        column.dtype == first.dtype
+        and column.strides == first.strides
+        # Two arrays always stand at some distance: only within one allocation it means anything.
+        and _owner(column) is _owner(first)
+        for column in columns
+    )
+    if not alike or len(steps) > 1:
+        return None
+    strides = (first.strides[0], int(steps.pop()) if steps else first.itemsize)
+    return as_strided(first, (len(first), len(columns)), strides, writeable=False)
+
+
+def _owner(array: AnyArray) -> Any:
+    """What holds the memory of an array."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array if array.base is None else array.base
+
+
 def as_matrix(X: Any) -> Matrix:
     """`X` as a checked 2-D array or CSR array, without a copy where it is one already."""
-    if np.ma.isMaskedArray(X):
+    if isinstance(X, np.ma.MaskedArray):
         X = X.filled(np.nan) if X.dtype.kind == "f" else X.astype(np.float64).filled(np.nan)
     try:
         matrix = check_array(X, accept_sparse="csr", ensure_all_finite=False)

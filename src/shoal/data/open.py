@@ -12,6 +12,7 @@ from shoal._typing import AnyArray, Float64Array
 from shoal.data.arrays import ArraySource
 from shoal.data.dataset import Dataset
 from shoal.data.files import File, find_files
+from shoal.data.frames import FrameSource, is_frame
 from shoal.data.parquet import ParquetSource
 from shoal.data.source import Column, Source
 from shoal.exceptions import ColumnError, DataError, FileError, SchemaError
@@ -107,14 +108,14 @@ def open_dataset(
 def _source(data: Any, schema: dict[str, Any] | None) -> Source:
     if isinstance(data, Source):
         return data
-    if _is_paths(data):
+    if is_paths(data):
         return _file_source(data, schema)
     if schema is not None:
         raise ValueError("schema is for CSV files: other data have types of their own.")
-    return ArraySource(data)
+    return FrameSource(data) if is_frame(data) else ArraySource(data)
 
 
-def _is_paths(data: Any) -> bool:
+def is_paths(data: Any) -> bool:
     if isinstance(data, list | tuple) and data:
         return all(isinstance(path, str | os.PathLike) for path in data)
     return isinstance(data, str | os.PathLike)

@@ -70,7 +70,10 @@ class Source(ABC):
     #: Whether ``read`` costs no more than a view: such rows are never cached or read ahead.
     in_memory: bool = False
 
-    #: Share of the values that are stored: below 1 for sparse matrices.
+    #: Whether ``read`` hands over sparse matrices.
+    is_sparse: bool = False
+
+    #: Share of the values that are stored, of sparse matrices.
     density: float = 1.0
 
     @property

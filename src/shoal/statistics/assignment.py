@@ -21,19 +21,24 @@ class Assigned:
     ----------
     inertia : float
         Weighted sum of squared distances.
+    counts : ndarray of shape (n_clusters,), int64
+        Rows of each cluster.
     labels : ndarray of shape (n_rows,), int32, or None
         In row order, if they were asked for.
     """
 
     inertia: float
+    counts: Int64Array
     labels: Int32Array | None
 
 
 @dataclass(slots=True)
 class ExactAssignment:
-    """Fixed-point inertia of shape (n_limbs,), and the labels of blocks by their first row."""
+    """Fixed-point inertia of shape (n_limbs,), rows of each cluster, and the labels of blocks by
+    their first row."""
 
     inertia: Int64Array
+    counts: Int64Array
     labels: dict[int, Int32Array] = field(default_factory=dict)
 
 
@@ -70,7 +75,10 @@ class Assignment(Statistic[ExactAssignment, Assigned]):
         return self.search.beside_row_bytes
 
     def zero(self) -> ExactAssignment:
-        return ExactAssignment(np.zeros(self.scale.limbs, dtype=np.int64))
+        n_clusters = len(self.search.centers)
+        return ExactAssignment(
+            np.zeros(self.scale.limbs, dtype=np.int64), np.zeros(n_clusters, dtype=np.int64)
+        )
 
     def update(self, partial: ExactAssignment, block: Block) -> ExactAssignment:
         labels = self.search(block).labels
@@ -82,12 +90,14 @@ class Assignment(Statistic[ExactAssignment, Assigned]):
             partial.inertia,
             block.sample_weight,
         )
+        partial.counts += np.bincount(labels, minlength=len(partial.counts))
         if self.keep_labels:
             partial.labels[block.first_row] = labels
         return partial
 
     def merge(self, partial: ExactAssignment, other: ExactAssignment) -> ExactAssignment:
         partial.inertia += other.inertia
+        partial.counts += other.counts
         partial.labels |= other.labels
         return partial
 
@@ -95,7 +105,7 @@ class Assignment(Statistic[ExactAssignment, Assigned]):
         labels = None
         if self.keep_labels:
             labels = np.concatenate([partial.labels[first] for first in sorted(partial.labels)])
-        return Assigned(float(to_float(partial.inertia, self.scale)), labels)
+        return Assigned(float(to_float(partial.inertia, self.scale)), partial.counts, labels)
 
 
 def own_distances(block: Block, centers: np.ndarray, labels: Int32Array) -> Float64Array:

@@ -1,0 +1,35 @@
+"""Checks of parameters, in scikit-learn's words."""
+
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any
+
+
+def check_choice(estimator: Any, name: str, choices: Sequence[str]) -> None:
+    """Raise ValueError unless the parameter `name` is one of `choices`."""
+    value = getattr(estimator, name)
+    if value not in choices:
+        listed = ", ".join(map(repr, choices))
+        raise ValueError(
+            f"The {name!r} parameter of {type(estimator).__name__} must be one of {listed}. "
+            f"Got {value!r} instead."
+        )
+
+
+def check_number(
+    estimator: Any, name: str, least: float, *, integer: bool = False, optional: bool = False
+) -> None:
+    """Raise TypeError or ValueError unless the parameter `name` is a number >= `least`."""
+    value = getattr(estimator, name)
+    if optional and value is None:
+        return
+    kind = Integral if integer else Real
+    word = "an int" if integer else "a float"
+    message = (
+        f"The {name!r} parameter of {type(estimator).__name__} must be {word} in the range "
+        f"[{least}, inf). Got {value!r} instead."
+    )
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise TypeError(message)
+    if not value >= least:
+        raise ValueError(message)

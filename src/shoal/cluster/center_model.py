@@ -1,0 +1,198 @@
+"""What a model of cluster centres does with new rows."""
+
+from abc import ABC
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    ClusterMixin,
+    TransformerMixin,
+)
+from sklearn.callback import CallbackSupportMixin
+from sklearn.utils.validation import check_is_fitted
+
+from shoal import _kernels
+from shoal._typing import AnyArray, Float64Array, Int32Array
+from shoal.data.block import Block
+from shoal.data.dataset import Dataset
+from shoal.data.predictions import write_predictions
+from shoal.data.validation import predict_dataset
+from shoal.engines.current import current_engine
+from shoal.statistics.assignment import Assignment
+from shoal.statistics.center_search import CenterSearch
+from shoal.statistics.nearest_center import assign
+from shoal.statistics.range import Range
+
+
+class CenterModel(
+    ClassNamePrefixFeaturesOutMixin,
+    CallbackSupportMixin,
+    TransformerMixin,
+    ClusterMixin,
+    BaseEstimator,
+    ABC,
+):
+    """Prediction by nearest centre, for estimators with ``cluster_centers_`` and ``metric``."""
+
+    cluster_centers_: AnyArray
+    metric: str
+
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Int32Array:
+        """Fit, and give the label of each row.
+
+        Parameters
+        ----------
+        X : as for ``fit``
+        y : ignored
+        sample_weight : as for ``fit``
+
+        Returns
+        -------
+        labels : ndarray of shape (n_rows,), int32
+        """
+        self.fit(X, sample_weight=sample_weight)
+        return self.labels_ if hasattr(self, "labels_") else self.predict(X)
+
+    def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> AnyArray:
+        """Fit, and give the distance of each row to each centre.
+
+        Parameters
+        ----------
+        X : as for ``fit``
+        y : ignored
+        sample_weight : as for ``fit``
+
+        Returns
+        -------
+        distances : ndarray of shape (n_rows, n_clusters)
+        """
+        return self.fit(X, sample_weight=sample_weight).transform(X)
+
+    def predict(self, X: Any, *, out: str | PathLike[str] | None = None) -> Int32Array | Path:
+        """Give the label of the nearest centre of each row.
+
+        One pass. Distances are compared in float64, ties go to the lowest label: the result does
+        not depend on blocks, threads or engine. Unlike scikit-learn's, it takes all that
+        `shoal.open_dataset` takes, and writes labels of data larger than memory to a file.
+
+        Parameters
+        ----------
+        X : path, array-like, sparse matrix, data frame, Dask collection or Dataset
+            Rows with the features of the fit. Files and frames may have more columns.
+        out : path, default=None
+            A Parquet file to write instead: one column, ``label`` (int32), one row a row of `X`
+            in the same order, null where a row was dropped. It appears whole or not at all.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_rows,), int32, or pathlib.Path
+            The path, with `out`. Rows dropped by ``missing="drop"`` are labelled -1.
+
+        Raises
+        ------
+        NotFittedError, DataError, FileError
+        """
+        dataset, centers = self._opened(X)
+        labels = current_engine().map_blocks(dataset, _Labels(centers, centers.mean(axis=0)))
+        if out is not None:
+            return write_predictions(out, "label", labels, dataset.n_rows)
+        result = np.full(dataset.n_rows, -1, dtype=np.int32)
+        for block, values in labels:
+            result[block.row_numbers] = values
+        return result
+
+    def transform(self, X: Any) -> AnyArray:
+        """Give the distance of each row to each centre.
+
+        One pass; memory of the result. With ``metric="cosine"`` distances are 1 - cos.
+
+        Parameters
+        ----------
+        X : as for `predict`
+
+        Returns
+        -------
+        distances : ndarray of shape (n_rows, n_clusters)
+            Of the type of the features; NaN for dropped rows.
+        """
+        dataset, centers = self._opened(X)
+        result = np.full((dataset.n_rows, len(centers)), np.nan, dtype=dataset.dtype)
+        distances = _Distances(centers, self.metric == "cosine")
+        for block, values in current_engine().map_blocks(dataset, distances):
+            result[block.row_numbers] = values
+        return result
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Give the opposite of the inertia of `X`: the larger the better.
+
+        Two passes.
+
+        Parameters
+        ----------
+        X : as for `predict`
+        y : ignored
+        sample_weight : array-like of shape (n_rows,), or column name, default=None
+
+        Returns
+        -------
+        score : float
+        """
+        dataset, centers = self._opened(X, sample_weight)
+        engine = current_engine()
+        found = engine.fold(dataset, Range(dataset.n_features))
+        search = CenterSearch(centers, centers.mean(axis=0).astype(np.float64), "score", 0)
+        inertia = engine.fold(dataset, Assignment.within(found, search, False)).inertia
+        return -(inertia / 2 if self.metric == "cosine" else inertia)
+
+    @property
+    def _n_features_out(self) -> int:
+        """For get_feature_names_out."""
+        return int(self.cluster_centers_.shape[0])
+
+    def _opened(self, X: Any, sample_weight: Any = None) -> tuple[Dataset, AnyArray]:
+        """The rows to predict for and the centres, of the wider of their types."""
+        check_is_fitted(self)
+        dataset = predict_dataset(self, X, sample_weight=sample_weight)
+        dtype = np.result_type(dataset.dtype, self.cluster_centers_.dtype)
+        dataset = replace(dataset, dtype=dtype, unit_rows=self.metric == "cosine")
+        return dataset, np.ascontiguousarray(self.cluster_centers_, dtype=dtype)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Labels:
+    """Labels of a block's rows, shape (n_rows,)."""
+
+    centers: AnyArray
+    shift: Float64Array
+
+    def __call__(self, block: Block) -> Int32Array:
+        labels = np.empty(block.n_rows, dtype=np.int32)
+        assign(block.X, self.centers, self.shift, labels)
+        return labels
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Distances:
+    """Distances of a block's rows to each centre, shape (n_rows, n_clusters)."""
+
+    centers: AnyArray
+    cosine: bool
+
+    def __call__(self, block: Block) -> AnyArray:
+        X = block.X if isinstance(block.X, np.ndarray) else block.X.toarray()
+        squared = np.empty((block.n_rows, len(self.centers)))
+        _kernels.squared_distances(X, self.centers, squared)
+        distances = squared / 2 if self.cosine else np.sqrt(squared)
+        return distances.astype(X.dtype, copy=False)

@@ -1,0 +1,33 @@
+"""The passes before the first step of K-means."""
+
+import numpy as np
+
+from shoal.data.dataset import Dataset
+from shoal.exceptions import DataError
+from shoal.solvers.lloyd import Summary
+from shoal.solvers.solver import Fold
+from shoal.statistics.moments import Moments
+from shoal.statistics.range import Range
+
+
+def summarize(dataset: Dataset, fold: Fold) -> Summary:
+    """Range and moments of `dataset`. Two passes.
+
+    Raises
+    ------
+    DataError
+        No rows are left, or no row has a weight above 0.
+    """
+    found = fold(Range(dataset.n_features))
+    if not found.n_rows:
+        raise DataError("Found array with 0 sample(s): every row has a missing value.")
+    if not found.n_weighted_rows:
+        raise DataError("Input sample_weight is all zero: no row counts. Give some row a weight.")
+    weighted = dataset.sample_weight is not None
+    # Sparse rows stay sparse only if nothing is subtracted from them.
+    is_sparse = dataset.source.is_sparse
+    middle = np.zeros(dataset.n_features) if is_sparse else found.minimum / 2 + found.maximum / 2
+    moments = fold(Moments.within(found, middle, weighted))
+    mean = np.zeros(dataset.n_features) if is_sparse else moments.mean
+    shift = mean.astype(dataset.dtype).astype(np.float64)
+    return Summary(found, moments, shift, dataset.dtype, weighted)

@@ -1,0 +1,62 @@
+"""What an estimator is given, as a dataset, with names and counts checked as scikit-learn does."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import validate_data
+
+from shoal.data.dataset import Dataset
+from shoal.data.open import is_paths, open_dataset
+from shoal.exceptions import ColumnError, DataError
+
+
+def fit_dataset(
+    estimator: Any,
+    X: Any,
+    *,
+    target: Any = None,
+    sample_weight: Any = None,
+    features: Any = None,
+) -> Dataset:
+    """`X` opened as a dataset for ``fit``; sets ``n_features_in_`` and ``feature_names_in_``."""
+    dataset = open_dataset(X, features=features, target=target, sample_weight=sample_weight)
+    if isinstance(X, Dataset) or is_paths(X) or features is not None:
+        estimator.feature_names_in_ = np.array(dataset.feature_names, dtype=object)
+        estimator.n_features_in_ = dataset.n_features
+    else:
+        validate_data(estimator, X, skip_check_array=True)
+        # scikit-learn looks for a width before it knows that the rows make sense.
+        estimator.n_features_in_ = dataset.n_features
+    return dataset
+
+
+def predict_dataset(estimator: Any, X: Any, *, sample_weight: Any = None) -> Dataset:
+    """`X` opened as a dataset of the features that `estimator` was fitted with.
+
+    Files may have more columns: those are passed over. Values take the type of the fit, where
+    they are of that type or both are floating.
+    """
+    names = getattr(estimator, "feature_names_in_", None)
+    if is_paths(X) and names is not None:
+        return open_dataset(X, features=list(names), sample_weight=sample_weight)
+    if isinstance(X, Dataset):
+        if names is not None and tuple(names) != X.feature_names:
+            raise ColumnError(
+                "The feature names should match those that were passed during fit. Open the "
+                f"dataset with features={list(names)!r}; it has {list(X.feature_names)!r}."
+            )
+        _check_count(estimator, X)
+        return X
+    dataset = open_dataset(X, sample_weight=sample_weight)
+    if not is_paths(X):
+        validate_data(estimator, X, reset=False, skip_check_array=True)
+    _check_count(estimator, dataset)
+    return dataset
+
+
+def _check_count(estimator: Any, dataset: Dataset) -> None:
+    if dataset.n_features != estimator.n_features_in_:
+        raise DataError(
+            f"X has {dataset.n_features} features, but {type(estimator).__name__} is expecting "
+            f"{estimator.n_features_in_} features as input."
+        )
