@@ -7,7 +7,6 @@ build computes the same bits.
 import importlib
 import os
 from collections.abc import Callable
-from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
