@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <numeric>
 #include <vector>
 
 #include "fixed_point.hpp"
@@ -93,9 +94,11 @@ struct Extremes {
     }
 };
 
+// The least fold that fills four vectors, or several times four, without a rest.
 template <class T>
-int64_t fold_for(int64_t columns) {
-    return columns < 64 ? 4 * vector_bytes / sizeof(T) : 1;
+int64_t even_fold(int64_t columns) {
+    constexpr int64_t values = 4 * vector_bytes / sizeof(T);
+    return values / std::gcd(columns, values);
 }
 
 template <class T>
@@ -111,7 +114,7 @@ int64_t first_not_finite(const Matrix<T> &x, int64_t first_row) {
 template <class T>
 int64_t long_column_range(const Matrix<T> &x, double *minimum, double *maximum) {
     constexpr int64_t run = 4096;
-    std::vector<Extremes<T>> extremes(x.columns, Extremes<T>(1, fold_for<T>(1)));
+    std::vector<Extremes<T>> extremes(x.columns, Extremes<T>(1, even_fold<T>(1)));
     for (int64_t i = 0; i < x.rows; i += run) {
         bool finite = true;
         for (int64_t j = 0; j < x.columns; ++j)
@@ -128,8 +131,9 @@ template <class T>
 int64_t column_range(const Matrix<T> &x, double *minimum, double *maximum) {
     if (x.row_stride == 1 && x.column_stride != 1)
         return long_column_range(x, minimum, maximum);
-    const bool gapless = x.column_stride == 1 && x.row_stride == x.columns;
-    Extremes<T> extremes(x.columns, gapless ? fold_for<T>(x.columns) : 1);
+    const bool gapless =
+        x.column_stride == 1 && x.row_stride == x.columns && x.columns < 64;
+    Extremes<T> extremes(x.columns, gapless ? even_fold<T>(x.columns) : 1);
     int64_t bad_row = -1;
     for_each_tile(x, nullptr, x.rows, [&](const Tile<T> &tile) {
         if (bad_row < 0 &&

@@ -101,7 +101,8 @@ ClusterSums cluster_sums(const Output<int64_t, 3> &sums, const Output<int64_t> &
     require(static_cast<int64_t>(sums.shape(2)) == columns, "sums and X differ in columns");
     require_length(counts, clusters, "counts");
     ClusterSums into{words(sums.data()), counts.data(), nullptr, static_cast<int64_t>(sums.shape(0)),
-                     0, clusters, columns, std::vector<uint64_t>(clusters)};
+                     0, clusters, columns, std::vector<uint64_t>(clusters),
+                     std::vector<uint64_t>(clusters)};
     if (weight_sums) {
         require_limbs(*weight_sums, "weight_sums");
         require(static_cast<int64_t>(weight_sums->shape(1)) == clusters,
@@ -134,7 +135,7 @@ void sum_listed_rows(const X &x, const Optional<Vector<int64_t>> &rows, const Ve
     if (rows) require_within<int64_t>(rows->data(), rows->shape(0), 0, x.rows, "rows");
     sum_rows(x, rows ? rows->data() : nullptr, rows ? rows->shape(0) : x.rows, labels.data(), q,
              into);
-    into.remove_bias();
+    into.finish();
 }
 
 template <class X>
@@ -145,7 +146,7 @@ int64_t sum_all_moved_rows(const X &x, const Vector<int32_t> &old_labels,
     require_within<int32_t>(labels.data(), x.rows, 0, into.clusters, "labels");
     require_within<int32_t>(old_labels.data(), x.rows, -1, into.clusters, "old_labels");
     const int64_t moved = sum_moved_rows(x, old_labels.data(), labels.data(), q, into);
-    into.remove_bias();
+    into.finish();
     return moved;
 }
 

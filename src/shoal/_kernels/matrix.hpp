@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <vector>
@@ -81,13 +82,20 @@ void gather(const Matrix<T> &x, const int64_t *rows, Tile<T> tile, T *to) {
     }
 }
 
+// A power of two, so that rows can be folded evenly; few enough rows to be a handful of streams of
+// whole pages where they are long.
+inline int64_t rows_at_once(int64_t columns) {
+    constexpr uint64_t elements = 2048;
+    return std::bit_floor(std::clamp<uint64_t>(elements / columns, 8, 512));
+}
+
 // Visits the n rows of x listed in `rows` (all rows, where it is null). Contiguous rows are visited
 // in place; others go through a buffer that stays in the first-level cache.
 template <class T, class Visit>
 void for_each_tile(const Matrix<T> &x, const int64_t *rows, int64_t n, Visit visit) {
     constexpr int64_t most_columns = 64, elements = 4096, most_rows = 512;
     if (x.column_stride == 1) {
-        const int64_t step = rows ? 1 : std::clamp<int64_t>(elements / x.columns, 8, most_rows);
+        const int64_t step = rows ? 1 : rows_at_once(x.columns);
         for (int64_t i = 0; i < n; i += step)
             visit(Tile<T>{x.at(rows ? rows[i] : i, 0), x.row_stride, i, std::min(step, n - i), 0,
                           x.columns});

@@ -13,23 +13,25 @@
 namespace shoal {
 
 // Sums of rows in `limbs` planes of (clusters, columns), counts of rows, and sums of weights in
-// `weight_limbs` planes of (clusters).
+// `weight_limbs` planes of (clusters). Between the first row and finish() every word of a cluster
+// holds the bias once for each row added or removed, and its count waits.
 struct ClusterSums {
     uint64_t *sums;
     int64_t *counts;
     uint64_t *weight_sums;
     int64_t limbs, weight_limbs, clusters, columns;
-    std::vector<uint64_t> biased;  // for each cluster, how often its sums hold the bias
+    std::vector<uint64_t> added, removed;
 
     int64_t plane() const { return clusters * columns; }
 
-    void remove_bias() {
+    void finish() {
         for (int64_t c = 0; c < clusters; ++c) {
-            if (biased[c] == 0) continue;
+            const uint64_t rows = added[c] + removed[c];
+            if (rows == 0) continue;
             for (int64_t limb = 0; limb < limbs; ++limb)
                 for (int64_t j = 0; j < columns; ++j)
-                    sums[limb * plane() + c * columns + j] -= bias * biased[c];
-            biased[c] = 0;
+                    sums[limb * plane() + c * columns + j] -= bias * rows;
+            counts[c] += static_cast<int64_t>(added[c] - removed[c]);
         }
     }
 };
@@ -40,14 +42,14 @@ struct RowScale {
     const double *shift, *weights;  // weights: null for none
     std::vector<double> scale;
     double weight_scale, low_scale;
-    int64_t sign = 1;
+    bool negative = false;
 
     RowScale negated() const {
-        RowScale negative = *this;
-        for (double &s : negative.scale) s = -s;
-        negative.weight_scale = -weight_scale;
-        negative.sign = -sign;
-        return negative;
+        RowScale negated = *this;
+        for (double &s : negated.scale) s = -s;
+        negated.weight_scale = -weight_scale;
+        negated.negative = !negative;
+        return negated;
     }
 };
 
@@ -72,38 +74,46 @@ inline void add_biased_row(const T *x, const double *shift, const double *scale,
                                              sums + j, plane);
 }
 
-inline void count_row(const RowScale &q, int64_t row, int64_t label, ClusterSums &into) {
-    into.counts[label] += q.sign;
-    if (!q.weights) return;
-    const double weight = q.weights[row] * q.weight_scale;
+inline void add_weight(double weight, const RowScale &q, int64_t label, const ClusterSums &into) {
+    const double t = weight * q.weight_scale;
     if (into.weight_limbs == 1) {
-        add_value<1>(weight, q.low_scale, into.weight_sums + label, into.clusters);
+        add_value<1>(t, q.low_scale, into.weight_sums + label, into.clusters);
     } else {
-        add_value<2>(weight, q.low_scale, into.weight_sums + label, into.clusters);
+        add_value<2>(t, q.low_scale, into.weight_sums + label, into.clusters);
     }
 }
 
-// Adds the n rows of x listed in `rows` (all, where it is null) to the cluster of their label,
-// biased. Labels and weights are indexed by the row of x; a row with a negative label belongs
-// nowhere.
+// Adds the rows of a tile to the cluster of their label. What the loop needs is copied out of the
+// structs, since sums might alias their members.
+template <int limbs, bool weighted, class T>
+void add_tile(const Tile<T> &tile, const int64_t *rows, const int32_t *labels, const RowScale &q,
+              ClusterSums &into) {
+    const double *shift = q.shift + tile.column, *scale = q.scale.data() + tile.column;
+    const double *weights = q.weights, low_scale = q.low_scale;
+    uint64_t *sums = into.sums + tile.column;
+    uint64_t *counted = q.negative ? into.removed.data() : into.added.data();
+    const int64_t plane = into.plane(), columns = into.columns, width = tile.width;
+    const uint64_t one = tile.column == 0;
+    const T *x = tile.data;
+    for (int64_t r = tile.first; r < tile.first + tile.count; ++r, x += tile.stride) {
+        const int64_t i = rows ? rows[r] : r;
+        const int64_t label = labels[i];
+        if (label < 0) continue;
+        counted[label] += one;
+        if (weighted && one) add_weight(weights[i], q, label, into);
+        add_biased_row<limbs, weighted>(x, shift, scale, width, weighted ? weights[i] : 1.0,
+                                        low_scale, sums + label * columns, plane);
+    }
+}
+
+// Adds the n rows of x listed in `rows` (all, where it is null) to the cluster of their label.
+// Labels and weights are indexed by the row of x; a row with a negative label belongs nowhere.
 template <class T>
 void sum_rows(const Matrix<T> &x, const int64_t *rows, int64_t n, const int32_t *labels,
               const RowScale &q, ClusterSums &into) {
     with_limbs(into.limbs, q.weights, [&]<int limbs, bool weighted>() {
         for_each_tile(x, rows, n, [&](const Tile<T> &tile) {
-            for (int64_t r = 0; r < tile.count; ++r) {
-                const int64_t i = rows ? rows[tile.first + r] : tile.first + r;
-                const int64_t label = labels[i];
-                if (label < 0) continue;
-                if (tile.column == 0) {
-                    ++into.biased[label];
-                    count_row(q, i, label, into);
-                }
-                add_biased_row<limbs, weighted>(
-                    tile.row(r), q.shift + tile.column, q.scale.data() + tile.column, tile.width,
-                    weighted ? q.weights[i] : 1.0, q.low_scale,
-                    into.sums + label * into.columns + tile.column, into.plane());
-            }
+            add_tile<limbs, weighted>(tile, rows, labels, q, into);
         });
     });
 }
@@ -116,7 +126,8 @@ void sum_rows(const CsrMatrix<T, Index> &x, const int64_t *rows, int64_t n, cons
             const int64_t i = rows ? rows[r] : r;
             const int64_t label = labels[i];
             if (label < 0) continue;
-            count_row(q, i, label, into);
+            into.counts[label] += q.negative ? -1 : 1;
+            if constexpr (weighted) add_weight(q.weights[i], q, label, into);
             for (int64_t p = x.indptr[i]; p < x.indptr[i + 1]; ++p) {
                 const int64_t j = x.indices[p];
                 double value = x.data[p];
