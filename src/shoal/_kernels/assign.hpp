@@ -74,12 +74,16 @@ template <class T> struct Leaders {
     }
     [[gnu::always_inline]] void offer(Index first, const Tile<T> &tile) {
         using Integer = typename VectorOf<T>::Integer;
-        each<T>([&](auto c, auto v) SHOAL_INLINE {
-            const Vector<T> s = tile[c][v], b = best[v];
-            const Vector<T> loser = s < b ? s : b;
-            label[v] = s > b ? Integer(first + c) - IntVector<T>{} : label[v];
-            second[v] = loser > second[v] ? loser : second[v];
-            best[v] = s > b ? s : b;
+        unroll<kTileVectors>([&](auto v) SHOAL_INLINE {
+            Vector<T> b = best[v], s = second[v];
+            IntVector<T> l = label[v];
+            unroll<kTileCenters>([&](auto c) SHOAL_INLINE {
+                const Vector<T> score = tile[c][v], loser = score < b ? score : b;
+                l = score > b ? Integer(first + c) - IntVector<T>{} : l;
+                s = loser > s ? loser : s;
+                b = score > b ? score : b;
+            });
+            best[v] = b, second[v] = s, label[v] = l;
         });
     }
 };
@@ -91,7 +95,7 @@ template <class T, class Emit> class Recheck {
     Recheck(const Matrix<T> &matrix, Centers<T> &centers, Emit &emit)
         : matrix(matrix), centers(centers), emit(emit) {}
 
-    void add(Index row, T threshold) {
+    [[gnu::noinline]] void add(Index row, T threshold) {
         rows.push_back(row);
         thresholds.push_back(threshold);
         if (Index(rows.size()) == kRunRows<T>) flush();
@@ -165,7 +169,7 @@ template <class T, class Emit> class Race {
     void finish() { recheck.flush(); }
 
   private:
-    // NaN makes `gap > needed` false: such rows are rechecked too.
+    // NaN makes `best - second > needed` false: such rows are rechecked too.
     void settle(const Leaders<T> &of, Index first, int size) {
         T best[kPanelRows<T>], second[kPanelRows<T>], needed[kPanelRows<T>];
         typename VectorOf<T>::Integer label[kPanelRows<T>];
@@ -173,18 +177,27 @@ template <class T, class Emit> class Race {
         std::memcpy(second, of.second, sizeof second);
         std::memcpy(needed, of.norms, sizeof needed);
         std::memcpy(label, of.label, sizeof label);
-        for (T &each : needed) each = margin(each);
-        for (int i = 0; i < size; ++i) {
-            if (best[i] - second[i] > needed[i])
-                emit(rows[first + i], std::int32_t(label[i]),
-                     double(best[i]) - double(second[i]) - double(needed[i]));
-            else
-                recheck.add(rows[first + i], best[i] - needed[i]);
+        int close = 0;
+        for (int i = 0; i < kPanelRows<T>; ++i) {
+            needed[i] = margin(needed[i]);
+            close += !(best[i] - second[i] > needed[i]);
         }
+        const auto decide = [&, local = rows, emit = emit](int i) SHOAL_INLINE {
+            emit(local[first + i], std::int32_t(label[i]),
+                 double(best[i]) - double(second[i]) - double(needed[i]));
+        };
+        if (close == 0)
+            for (int i = 0; i < size; ++i) decide(i);
+        else
+            for (int i = 0; i < size; ++i)
+                if (best[i] - second[i] > needed[i])
+                    decide(i);
+                else
+                    recheck.add(rows[first + i], best[i] - needed[i]);
     }
 
     const Rows<T> &rows;
-    Margin<T> margin;
+    const Margin<T> margin;
     Emit &emit;
     Recheck<T, Emit> recheck;
     std::vector<Leaders<T>, AlignedAllocator<Leaders<T>>> leaders;
@@ -202,7 +215,7 @@ void nearest(const Rows<T> &rows, Centers<T> &centers, Emit &&emit) {
 template <class T>
 void assign(const Rows<T> &rows, Centers<T> &centers, std::int32_t *labels, double *distances) {
     const Matrix<T> &matrix = rows.matrix;
-    nearest(rows, centers, [&](Index row, std::int32_t label, double) SHOAL_INLINE {
+    nearest(rows, centers, [=, &matrix, &centers](Index row, std::int32_t label, double) SHOAL_INLINE {
         labels[row] = label;
         if (distances)
             distances[row] =
