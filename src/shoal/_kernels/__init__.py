@@ -10,6 +10,9 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from shoal._kernels import native_generic
 
 INSTRUCTION_SETS = ("generic", "x86_64_v3", "x86_64_v4")
@@ -35,3 +38,6 @@ instruction_set = os.environ.get("SHOAL_INSTRUCTION_SET") or available_instructi
 _native: Any = load(instruction_set)
 
 assign: Callable[..., None] = _native.assign
+assign_bounded: Callable[..., int] = _native.assign_bounded
+assign_csr: Callable[..., None] = _native.assign_csr
+pairwise_min_separation: Callable[..., NDArray[np.float64]] = _native.pairwise_min_separation

@@ -5,14 +5,14 @@
 // precision instead, with x' = x - shift and c' = c - shift, and decides only where its rounding
 // cannot matter; the other rows are decided by D.
 //
-// Rounding of a score (u: unit roundoff; C: largest |c'|). Centring rounds each x'_i and c'_i once:
-// 2u |x'| C on the product, 2u C^2 / 2 on the norm. The norm summed and halved in double, then
-// rounded, adds at most (d + 2) u C^2 / 2. A chain of d fused multiply-adds from -|c'|^2 / 2 adds
-// d u (|x'| C + C^2 / 2). Two scores therefore differ from their exact difference by at most
-// 2 gamma(d + 6) (|x'| + C) C, and half the difference of two D adds gamma(d + 6) (|x'| + C)^2 in
-// double's roundoff. Underflow adds at most the smallest normal number an operation. If
-// (|x'| + C)^2 overflows so may a chain: the margin is then infinite or NaN and the row is decided
-// by D.
+// Rounding of a score (u: unit roundoff of the data's type, v: of double, C: largest |c'|). Centring
+// rounds each x'_i and c'_i once: 2u |x'| C on the product, 2u C^2 / 2 on the norm; rounding the
+// halved norm adds u C^2 / 2. A chain of m fused multiply-adds from -|c'|^2 / 2 adds
+// m u (|x'| C + C^2 / 2). Two scores thus miss their exact difference by at most
+// 2 gamma_u(m + 6) (|x'| + C) C, with room to spare for the margin's own arithmetic. Norms summed in
+// double and half the difference of two D add at most 2 gamma_v(d + 6) (|x'| + C)^2. Underflow adds
+// at most the smallest normal number an operation. If (|x'| + C)^2 overflows so may a chain: the
+// margin is then infinite or NaN and the row is decided by D.
 #pragma once
 
 #include "tile.hpp"
@@ -44,13 +44,13 @@ double squared_distance(const T *x, Index stride, const T *center, Index feature
 
 // How far apart two scores of a row must be for their order to be certain.
 template <class T> struct Margin {
-    Margin(Index features, T largest_norm) : largest_norm(largest_norm) {
+    Margin(Index chain, Index features, T largest_norm) : largest_norm(largest_norm) {
         constexpr double slack = 1.01, roundoff = std::numeric_limits<T>::epsilon() / 2;
-        const Index n = features + 6;
-        norm_factor = T(slack * (1 + rounding_error(n, roundoff)));
-        linear = T(slack * 2 * rounding_error(n, roundoff)) * largest_norm;
-        quadratic = T(slack / 2 * rounding_error(n, kDoubleRoundoff));
-        underflow = T(4 * n) * std::numeric_limits<T>::min();
+        const double error = rounding_error(chain + 6, roundoff);
+        norm_factor = T(slack * (1 + error));
+        linear = T(slack * 2 * error) * largest_norm;
+        quadratic = T(slack * rounding_error(features + 6, kDoubleRoundoff));
+        underflow = T(4 * (features + 6)) * std::numeric_limits<T>::min();
     }
     T operator()(T squared_norm) const {
         const T reach = std::sqrt(squared_norm * norm_factor + underflow) + largest_norm;
@@ -151,7 +151,7 @@ template <class T, class Emit> class Recheck {
 template <class T, class Emit> class Race {
   public:
     Race(const Rows<T> &rows, Centers<T> &centers, Emit &emit)
-        : rows(rows), margin(centers.features, centers.largest_norm), emit(emit),
+        : rows(rows), margin(centers.features, centers.features, centers.largest_norm), emit(emit),
           recheck(rows.matrix, centers, emit) {}
 
     void begin(Index, Index p, const Panel<T> &panel) {
