@@ -10,6 +10,9 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from shoal._kernels import native_generic
 
 INSTRUCTION_SETS = ("generic", "x86_64_v3", "x86_64_v4")
@@ -46,3 +49,6 @@ sum_rows: Callable[..., None] = _native.sum_rows
 sum_rows_csr: Callable[..., None] = _native.sum_rows_csr
 sum_values: Callable[..., None] = _native.sum_values
 assign: Callable[..., None] = _native.assign
+assign_bounded: Callable[..., int] = _native.assign_bounded
+assign_csr: Callable[..., None] = _native.assign_csr
+pairwise_min_separation: Callable[..., NDArray[np.float64]] = _native.pairwise_min_separation

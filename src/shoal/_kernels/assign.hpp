@@ -5,14 +5,14 @@
 // precision instead, with x' = x - shift and c' = c - shift, and decides only where its rounding
 // cannot matter; the other rows are decided by D.
 //
-// Rounding of a score (u: unit roundoff; C: largest |c'|). Centring rounds each x'_i and c'_i once:
-// 2u |x'| C on the product, 2u C^2 / 2 on the norm. The norm summed and halved in double, then
-// rounded, adds at most (d + 2) u C^2 / 2. A chain of d fused multiply-adds from -|c'|^2 / 2 adds
-// d u (|x'| C + C^2 / 2). Two scores therefore differ from their exact difference by at most
-// 2 gamma(d + 6) (|x'| + C) C, and half the difference of two D adds gamma(d + 6) (|x'| + C)^2 in
-// double's roundoff. Underflow adds at most the smallest normal number an operation. If
-// (|x'| + C)^2 overflows so may a chain: the margin is then infinite or NaN and the row is decided
-// by D.
+// Rounding of a score (u: unit roundoff of the data's type, v: of double, C: largest |c'|). Centring
+// rounds each x'_i and c'_i once: 2u |x'| C on the product, 2u C^2 / 2 on the norm; rounding the
+// halved norm adds u C^2 / 2. A chain of m fused multiply-adds from -|c'|^2 / 2 adds
+// m u (|x'| C + C^2 / 2). Two scores thus miss their exact difference by at most
+// 2 gamma_u(m + 6) (|x'| + C) C, with room to spare for the margin's own arithmetic. Norms summed in
+// double and half the difference of two D add at most 2 gamma_v(d + 6) (|x'| + C)^2. Underflow adds
+// at most the smallest normal number an operation. If (|x'| + C)^2 overflows so may a chain: the
+// margin is then infinite or NaN and the row is decided by D.
 #pragma once
 
 #include "tile.hpp"
@@ -44,13 +44,13 @@ double squared_distance(const T *x, Index stride, const T *center, Index feature
 
 // How far apart two scores of a row must be for their order to be certain.
 template <class T> struct Margin {
-    Margin(Index features, T largest_norm) : largest_norm(largest_norm) {
+    Margin(Index chain, Index features, T largest_norm) : largest_norm(largest_norm) {
         constexpr double slack = 1.01, roundoff = std::numeric_limits<T>::epsilon() / 2;
-        const Index n = features + 6;
-        norm_factor = T(slack * (1 + rounding_error(n, roundoff)));
-        linear = T(slack * 2 * rounding_error(n, roundoff)) * largest_norm;
-        quadratic = T(slack / 2 * rounding_error(n, kDoubleRoundoff));
-        underflow = T(4 * n) * std::numeric_limits<T>::min();
+        const double error = rounding_error(chain + 6, roundoff);
+        norm_factor = T(slack * (1 + error));
+        linear = T(slack * 2 * error) * largest_norm;
+        quadratic = T(slack * rounding_error(features + 6, kDoubleRoundoff));
+        underflow = T(4 * (features + 6)) * std::numeric_limits<T>::min();
     }
     T operator()(T squared_norm) const {
         const T reach = std::sqrt(squared_norm * norm_factor + underflow) + largest_norm;
@@ -74,12 +74,16 @@ template <class T> struct Leaders {
     }
     [[gnu::always_inline]] void offer(Index first, const Tile<T> &tile) {
         using Integer = typename VectorOf<T>::Integer;
-        each<T>([&](auto c, auto v) SHOAL_INLINE {
-            const Vector<T> s = tile[c][v], b = best[v];
-            const Vector<T> loser = s < b ? s : b;
-            label[v] = s > b ? Integer(first + c) - IntVector<T>{} : label[v];
-            second[v] = loser > second[v] ? loser : second[v];
-            best[v] = s > b ? s : b;
+        unroll<kTileVectors>([&](auto v) SHOAL_INLINE {
+            Vector<T> b = best[v], s = second[v];
+            IntVector<T> l = label[v];
+            unroll<kTileCenters>([&](auto c) SHOAL_INLINE {
+                const Vector<T> score = tile[c][v], loser = score < b ? score : b;
+                l = score > b ? Integer(first + c) - IntVector<T>{} : l;
+                s = loser > s ? loser : s;
+                b = score > b ? score : b;
+            });
+            best[v] = b, second[v] = s, label[v] = l;
         });
     }
 };
@@ -91,7 +95,7 @@ template <class T, class Emit> class Recheck {
     Recheck(const Matrix<T> &matrix, Centers<T> &centers, Emit &emit)
         : matrix(matrix), centers(centers), emit(emit) {}
 
-    void add(Index row, T threshold) {
+    [[gnu::noinline]] void add(Index row, T threshold) {
         rows.push_back(row);
         thresholds.push_back(threshold);
         if (Index(rows.size()) == kRunRows<T>) flush();
@@ -147,7 +151,7 @@ template <class T, class Emit> class Recheck {
 template <class T, class Emit> class Race {
   public:
     Race(const Rows<T> &rows, Centers<T> &centers, Emit &emit)
-        : rows(rows), margin(centers.features, centers.largest_norm), emit(emit),
+        : rows(rows), margin(centers.features, centers.features, centers.largest_norm), emit(emit),
           recheck(rows.matrix, centers, emit) {}
 
     void begin(Index, Index p, const Panel<T> &panel) {
@@ -165,7 +169,7 @@ template <class T, class Emit> class Race {
     void finish() { recheck.flush(); }
 
   private:
-    // NaN makes `gap > needed` false: such rows are rechecked too.
+    // NaN makes `best - second > needed` false: such rows are rechecked too.
     void settle(const Leaders<T> &of, Index first, int size) {
         T best[kPanelRows<T>], second[kPanelRows<T>], needed[kPanelRows<T>];
         typename VectorOf<T>::Integer label[kPanelRows<T>];
@@ -173,18 +177,27 @@ template <class T, class Emit> class Race {
         std::memcpy(second, of.second, sizeof second);
         std::memcpy(needed, of.norms, sizeof needed);
         std::memcpy(label, of.label, sizeof label);
-        for (T &each : needed) each = margin(each);
-        for (int i = 0; i < size; ++i) {
-            if (best[i] - second[i] > needed[i])
-                emit(rows[first + i], std::int32_t(label[i]),
-                     double(best[i]) - double(second[i]) - double(needed[i]));
-            else
-                recheck.add(rows[first + i], best[i] - needed[i]);
+        int close = 0;
+        for (int i = 0; i < kPanelRows<T>; ++i) {
+            needed[i] = margin(needed[i]);
+            close += !(best[i] - second[i] > needed[i]);
         }
+        const auto decide = [&, local = rows, emit = emit](int i) SHOAL_INLINE {
+            emit(local[first + i], std::int32_t(label[i]),
+                 double(best[i]) - double(second[i]) - double(needed[i]));
+        };
+        if (close == 0)
+            for (int i = 0; i < size; ++i) decide(i);
+        else
+            for (int i = 0; i < size; ++i)
+                if (best[i] - second[i] > needed[i])
+                    decide(i);
+                else
+                    recheck.add(rows[first + i], best[i] - needed[i]);
     }
 
     const Rows<T> &rows;
-    Margin<T> margin;
+    const Margin<T> margin;
     Emit &emit;
     Recheck<T, Emit> recheck;
     std::vector<Leaders<T>, AlignedAllocator<Leaders<T>>> leaders;
@@ -202,7 +215,7 @@ void nearest(const Rows<T> &rows, Centers<T> &centers, Emit &&emit) {
 template <class T>
 void assign(const Rows<T> &rows, Centers<T> &centers, std::int32_t *labels, double *distances) {
     const Matrix<T> &matrix = rows.matrix;
-    nearest(rows, centers, [&](Index row, std::int32_t label, double) SHOAL_INLINE {
+    nearest(rows, centers, [=, &matrix, &centers](Index row, std::int32_t label, double) SHOAL_INLINE {
         labels[row] = label;
         if (distances)
             distances[row] =

@@ -1,0 +1,155 @@
+from types import ModuleType
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from reference import Array, blobs, nearest, squared_distances
+
+from shoal import _kernels
+
+
+def distances(X: Array, centers: Array) -> NDArray[np.longdouble]:
+    """Distances with more digits than any bound has."""
+    difference = X[:, None].astype(np.longdouble) - centers[None].astype(np.longdouble)
+    return np.sqrt((difference**2).sum(axis=2))
+
+
+def half_separation(centers: Array) -> NDArray[np.float64]:
+    apart = distances(centers, centers)
+    np.fill_diagonal(apart, np.inf)
+    return np.nextafter((apart.min(axis=1) / 2).astype(np.float64), 0)
+
+
+def run_steps(kernels: ModuleType, X: Array, path: list[Array]) -> list[int]:
+    """Walks the centres along a path, checking labels and bounds; the number scanned a step."""
+    n, shift = len(X), X.sum(axis=0, dtype=np.float64) / max(len(X), 1)
+    labels, upper = np.full(n, -7, np.int32), np.full(n, np.inf, np.float32)
+    lower, scanned, before = np.zeros(n, np.float32), [], path[0]
+    for centers in path:
+        drift = np.sqrt(((centers.astype(float) - before.astype(float)) ** 2).sum(axis=1))
+        scanned.append(
+            kernels.assign_bounded(
+                X, centers, shift, labels, upper, lower, drift, half_separation(centers)
+            )
+        )
+        expected = np.empty(n, np.int32)
+        kernels.assign(X, centers, shift, expected)
+        np.testing.assert_array_equal(labels, expected)
+        exact = distances(X, centers)
+        rows = np.arange(n)
+        assert (exact[rows, labels] <= upper).all()
+        exact[rows, labels] = np.inf
+        assert (lower <= exact.min(axis=1)).all()
+        before = centers
+    return scanned
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    n=st.integers(0, 80),
+    d=st.integers(1, 20),
+    k=st.integers(1, 12),
+    dtype=st.sampled_from([np.float32, np.float64]),
+    levels=st.sampled_from([3, 40, 1 << 30]),
+    offset=st.sampled_from([0.0, 1e3, 1e6]),
+    step=st.sampled_from([1e-18, 1e-9, 1e-3, 1.0]),
+    seed=st.integers(0, 2**32 - 1),
+    instruction_set=st.sampled_from(_kernels.available_instruction_sets()),
+)
+def test_labels_are_those_of_assign_and_bounds_hold(
+    n: int,
+    d: int,
+    k: int,
+    dtype: type,
+    levels: int,
+    offset: float,
+    step: float,
+    seed: int,
+    instruction_set: str,
+) -> None:
+    rng = np.random.default_rng(seed)
+    X = (rng.integers(levels, size=(n, d)) / levels + offset).astype(dtype)
+    path = [(rng.integers(levels, size=(k, d)) / levels + offset).astype(dtype)]
+    for _ in range(5):
+        moves = step * rng.normal(size=(k, d)) * rng.integers(2, size=(k, 1))
+        path.append((path[-1] + moves).astype(dtype))
+    run_steps(_kernels.load(instruction_set), X, path)
+
+
+def test_settled_rows_are_not_scanned(kernels: ModuleType, rng: np.random.Generator) -> None:
+    X, centers = blobs(rng, 500, 4, 8)
+    path = [centers]
+    for _ in range(4):
+        labels = nearest(X, path[-1])
+        path.append(np.stack([X[labels == j].mean(axis=0) for j in range(8)]))
+    scanned = run_steps(kernels, X, [*path, path[-1]])
+    assert scanned[0] == 500
+    assert scanned[-2] < 300
+    assert scanned[-1] == 0
+
+
+def test_many_tiny_moves_do_not_erode_the_bounds(kernels: ModuleType) -> None:
+    X = np.array([[0.0], [1.0], [1e-8]])
+    path = [np.array([[0.0], [1.0]]) + i * 1e-17 for i in range(300)]
+    run_steps(kernels, X, path)
+
+
+@pytest.mark.parametrize("scale", [1e-44, 1e-30, 1e18, 1e30, 1e37])
+def test_extreme_magnitudes(kernels: ModuleType, rng: np.random.Generator, scale: float) -> None:
+    X, centers = blobs(rng, 60, 3, 5, np.float64)
+    path = [((centers + 0.1 * i) * scale).astype(np.float32) for i in range(4)]
+    run_steps(kernels, (X * scale).astype(np.float32), path)
+
+
+def test_labels_of_other_centres_are_scanned(kernels: ModuleType) -> None:
+    labels, upper, lower = np.array([9, -3], np.int32), np.ones(2, "f4"), np.ones(2, "f4")
+    X, centers = np.array([[0.0], [3.0]]), np.array([[0.0], [3.0]])
+    zeros = np.zeros(2)
+    args = (X, centers, np.zeros(1), labels, upper, lower, zeros, zeros)
+    assert kernels.assign_bounded(*args) == 2
+    assert labels.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_separation_is_close_and_never_too_large(
+    kernels: ModuleType, rng: np.random.Generator, dtype: type
+) -> None:
+    centers = blobs(rng, 60, 9, 50, dtype)[0] + dtype(1000)
+    centers[7] = centers[3]
+    separation, exact = kernels.pairwise_min_separation(centers), half_separation(centers)
+    assert (separation <= exact).all()
+    assert separation[3] == separation[7] == 0
+    np.testing.assert_allclose(separation, exact, rtol=1e-3)
+
+
+def test_a_lone_centre_is_far_from_any_other(kernels: ModuleType) -> None:
+    assert kernels.pairwise_min_separation(np.ones((1, 3)))[0] > 1e38
+
+
+def test_squared_overflow_bounds_nothing(kernels: ModuleType) -> None:
+    X = np.array([[1e200], [-1e200]])
+    path = [X.copy(), X.copy()]
+    labels, upper = np.zeros(2, np.int32), np.full(2, np.inf, np.float32)
+    lower, zeros = np.zeros(2, np.float32), np.zeros(2)
+    for centers in path:
+        kernels.assign_bounded(X, centers, np.zeros(1), labels, upper, lower, zeros, zeros)
+        assert labels.tolist() == squared_distances(X, centers).argmin(axis=1).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("name", ["labels", "upper", "lower", "drift", "separation", "shift"])
+def test_mismatched_lengths_are_refused(kernels: ModuleType, name: str) -> None:
+    arguments = {
+        "X": np.ones((5, 3)),
+        "centers": np.ones((2, 3)),
+        "shift": np.zeros(3),
+        "labels": np.zeros(5, np.int32),
+        "upper": np.ones(5, np.float32),
+        "lower": np.ones(5, np.float32),
+        "drift": np.zeros(2),
+        "separation": np.zeros(2),
+    }
+    arguments[name] = np.resize(arguments[name], 9)
+    with pytest.raises(ValueError, match=name):
+        kernels.assign_bounded(**arguments)
