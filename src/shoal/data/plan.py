@@ -58,8 +58,10 @@ class Plan:
         What these take, with the rows they are decoded from.
     n_readers, reader_bytes : int
         Cells being read at a time, at most, and what a reader takes besides its rows.
+    beside_row_bytes : int
+        What statistics want to keep beside blocks, a row.
     beside_bytes : int
-        Reserved for what statistics keep beside blocks. 0: they keep nothing there.
+        Reserved for that. 0: nothing is kept there.
     held_bytes : int
         Reserved for targets that are Python objects, which no cache file can hold.
     kept_bytes : int
@@ -79,6 +81,7 @@ class Plan:
     in_flight_bytes: int
     n_readers: int
     reader_bytes: int
+    beside_row_bytes: int
     beside_bytes: int
     held_bytes: int
     kept_bytes: int
@@ -107,6 +110,11 @@ class Plan:
         if self.are_views:
             return self.n_rows
         return min(self.n_rows, self.kept_bytes // self.row_bytes)
+
+    @property
+    def blocks_ahead(self) -> int:
+        """Blocks that wait to be taken while each thread has one in hand and one is read."""
+        return self.blocks_in_flight - self.n_threads - 1
 
     @property
     def _block_bytes(self) -> int:
@@ -198,6 +206,7 @@ def plan(
         in_flight_bytes=block_rows * flight_row,
         n_readers=n_readers,
         reader_bytes=reader,
+        beside_row_bytes=beside_row_bytes,
         beside_bytes=beside,
         held_bytes=held,
         kept_bytes=kept,

@@ -21,9 +21,14 @@ class Statistic(ABC, Generic[Partial, Result]):
     running floats. Implementations pass ``shoal.testing.check_statistic``.
     """
 
-    #: Memory a row that ``update`` would like to keep in ``block.beside``. Engines reserve it, or
-    #: where the budget has no room for it hand every block over with nothing beside it.
-    beside_row_bytes: int = 0
+    @property
+    def beside_row_bytes(self) -> int:
+        """Memory a row that ``update`` would like to keep in ``block.beside``.
+
+        Engines reserve it, or where the budget has no room for it hand every block over with
+        nothing beside it.
+        """
+        return 0
 
     @abstractmethod
     def zero(self) -> Partial:

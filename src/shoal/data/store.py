@@ -1,0 +1,403 @@
+"""The blocks of a dataset as they are kept between passes."""
+
+import mmap
+import weakref
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from threading import Condition, Lock
+from types import TracebackType
+from typing import Any, Self, TypeAlias
+
+import numpy as np
+
+from shoal._typing import AnyArray
+from shoal.data.block import Block
+from shoal.data.cache import BlockCache, StoredBlock
+from shoal.data.dataset import Dataset
+from shoal.data.plan import Plan
+from shoal.data.prefetch import Prefetch
+from shoal.data.source import Cell
+
+#: What a scan finds: a block in memory, a block in the cache file, or a cell yet to be read.
+_Found: TypeAlias = Block | StoredBlock | Cell
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A block between passes: in memory, in the cache file, or (None) to be read again."""
+
+    place: Block | StoredBlock | None
+    beside: dict[str, Any]
+    n_bytes: int = 0
+
+
+class BlockStore:
+    """The blocks of a dataset, or of the cells it is asked for, from one pass to the next.
+
+    A cell met for the first time is read from the source by the threads that take its blocks.
+    They stay in memory while they fit the plan, the first ones met: on scans that go round and
+    round this beats keeping the latest. The rest goes to the block cache, which later scans read
+    ahead, in alternating direction, so that they begin with what the system still has in memory.
+
+    Blocks of data in memory are views and stay; those that are converted copies and do not fit
+    are converted again, never cached on disk.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Held by a copy, so that a store does not keep its caller's dataset alive.
+    plan : Plan
+    directory : path, default=None
+        Where the cache file goes, as of `BlockCache`.
+    """
+
+    def __init__(self, dataset: Dataset, plan: Plan, directory: Path | None = None) -> None:
+        self._dataset = copy(dataset)
+        self._plan = plan
+        self._directory = directory
+        self._cells: dict[int, list[_Kept]] = {}
+        self._cache: BlockCache | None = None
+        self._kept_bytes = 0
+        self._is_forward = False
+        self._lock = Lock()
+
+    @property
+    def plan(self) -> Plan:
+        return self._plan
+
+    def adopt(self, plan: Plan) -> None:
+        """Keep to another plan with blocks of the same size; no scan may be under way."""
+        assert plan.block_rows == self._plan.block_rows
+        self._plan = plan
+        in_memory = [kept for cell in self._cells.values() for kept in cell if kept.n_bytes]
+        while self._kept_bytes > plan.kept_bytes:
+            self._evict(in_memory.pop())
+
+    def scan(self, cells: Sequence[Cell] | None = None, *, ordered: bool = False) -> "Scan":
+        """One pass over the blocks of `cells`, to be used in a ``with``.
+
+        Parameters
+        ----------
+        cells : sequence of Cell, default=None
+            Blocks of other cells are forgotten. None: all cells.
+        ordered : bool, default=False
+            Hand blocks out in row order. Blocks not met before are then read and not kept: who
+            wants rows in order mostly wants them once.
+        """
+        cells = self._dataset.cells if cells is None else cells
+        self._forget_all_but({cell.index for cell in cells})
+        if ordered:
+            return _OrderedScan(self, sorted(cells, key=lambda cell: cell.first_row))
+        self._is_forward = not self._is_forward
+        return _UnorderedScan(self, cells, 1 if self._is_forward else -1)
+
+    def close(self) -> None:
+        """Forget all blocks and remove the cache file. Idempotent."""
+        self._forget_all_but(set())
+        if self._cache is not None:
+            self._cache.close()
+            self._cache = None
+
+    def find(self, cells: Sequence[Cell]) -> Iterator[_Found]:
+        """Where the blocks of these cells are now, in their order."""
+        for cell in cells:
+            places = [kept.place for kept in self._cells.get(cell.index, ())]
+            if cell.index in self._cells and None not in places:
+                yield from (place for place in places if place is not None)
+            else:
+                yield cell
+
+    def hand_out(self, block: Block) -> Block:
+        """The block, with nothing beside it where the plan has no room for that."""
+        return block if self._plan.beside_bytes else replace(block, beside={})
+
+    def read(self, cell: Cell, *, keep: bool) -> Generator[Block]:
+        """The blocks of a cell from its source, kept from now on if asked."""
+        kept: list[_Kept] = []
+        known = self._cells.get(cell.index, ())
+        blocks = self._dataset.read(cell, self._plan.block_rows)
+        if known:
+            blocks = map(_with_beside, blocks, known)
+        if keep:
+            blocks = map(partial(self._keep, kept), blocks)
+        try:
+            # Not a loop, whose variable would hold one block more in memory.
+            yield from map(self.hand_out, blocks)
+            if keep:
+                with self._lock:
+                    kept, self._cells[cell.index] = self._cells.get(cell.index, []), kept
+        finally:
+            # What was kept of it before, or now if it was not read to its end.
+            self._forget(kept)
+
+    def read_ahead(self, stored: Sequence[StoredBlock]) -> Prefetch[Block] | None:
+        """The blocks from the cache file, read ahead on a thread, where there are any."""
+        if not stored:
+            return None
+        return Prefetch(self._read_back(stored), self._plan.blocks_ahead)
+
+    def _read_back(self, blocks: Sequence[StoredBlock]) -> Iterator[Block]:
+        cache = self._opened_cache()
+        buffers = _Buffers(max(stored.n_bytes for stored in blocks))
+        for stored in blocks:
+            yield self.hand_out(cache.read(stored, buffers.take()))
+
+    def _keep(self, kept: list[_Kept], block: Block) -> Block:
+        """The block, once it is where it will be found again and this is noted in `kept`."""
+        in_memory = self._dataset.source.in_memory
+        block = block if in_memory else _packed(block)
+        n_bytes = 0 if self._plan.are_views and _is_view(block) else block.n_bytes
+        if self._fits(n_bytes):
+            kept.append(_Kept(block, block.beside, n_bytes))
+        elif in_memory:
+            kept.append(_Kept(None, block.beside))
+        else:
+            kept.append(_Kept(self._opened_cache().write(block), block.beside))
+        return block
+
+    def _fits(self, n_bytes: int) -> bool:
+        """Whether `n_bytes` more may stay in memory; if so they are counted."""
+        with self._lock:
+            fits = self._kept_bytes + n_bytes <= self._plan.kept_bytes
+            self._kept_bytes += n_bytes if fits else 0
+        return fits
+
+    def _opened_cache(self) -> BlockCache:
+        with self._lock:
+            if self._cache is None:
+                self._cache = BlockCache(self._plan.cached_bytes, self._directory)
+            return self._cache
+
+    def _evict(self, kept: _Kept) -> None:
+        """Move a block out of memory."""
+        assert isinstance(kept.place, Block)
+        in_memory = self._dataset.source.in_memory
+        kept.place = None if in_memory else self._opened_cache().write(kept.place)
+        self._kept_bytes -= kept.n_bytes
+        kept.n_bytes = 0
+
+    def _forget_all_but(self, wanted: set[int]) -> None:
+        for index in self._cells.keys() - wanted:
+            self._forget(self._cells.pop(index))
+
+    def _forget(self, blocks: Sequence[_Kept]) -> None:
+        for kept in blocks:
+            with self._lock:
+                self._kept_bytes -= kept.n_bytes
+            if self._cache is not None and isinstance(kept.place, StoredBlock):
+                self._cache.discard(kept.place)
+
+
+class Scan(ABC):
+    """One pass over the blocks of a store: each is handed to exactly one caller of `take`."""
+
+    _is_cancelled = False
+
+    @abstractmethod
+    def take(self) -> Block | None:
+        """The next block; None where there is no more, or after `cancel`. Thread-safe.
+
+        Raises
+        ------
+        FileError, DataError
+            What reading the block raised.
+        """
+
+    @abstractmethod
+    def cancel(self) -> None:
+        """Hand out no more blocks. Idempotent, thread-safe."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of what the scan holds. Nobody may be taking."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.cancel()
+        self.close()
+
+
+class _UnorderedScan(Scan):
+    """Hands out whatever is at hand, so that neither the threads nor the disk wait."""
+
+    def __init__(self, store: BlockStore, cells: Sequence[Cell], direction: int) -> None:
+        found = list(store.find(cells))[::direction]
+        self._store = store
+        self._in_memory = deque(place for place in found if isinstance(place, Block))
+        self._readers = _Readers(
+            [place for place in found if isinstance(place, Cell)],
+            partial(store.read, keep=True),
+            store.plan.n_readers,
+        )
+        self._ahead = store.read_ahead([place for place in found if isinstance(place, StoredBlock)])
+
+    def take(self) -> Block | None:
+        for supply in (self._take_read, self._take_in_memory, self._wait_read, self._readers.take):
+            block = None if self._is_cancelled else supply()
+            if block is not None:
+                return block
+        return None
+
+    def cancel(self) -> None:
+        self._is_cancelled = True
+        self._readers.stop()
+        if self._ahead is not None:
+            self._ahead.cancel()
+
+    def close(self) -> None:
+        self._readers.close()
+        if self._ahead is not None:
+            self._ahead.close()
+
+    def _take_read(self) -> Block | None:
+        return self._ahead.take(wait=False) if self._ahead is not None else None
+
+    def _wait_read(self) -> Block | None:
+        return self._ahead.take() if self._ahead is not None else None
+
+    def _take_in_memory(self) -> Block | None:
+        try:
+            return self._store.hand_out(self._in_memory.popleft())
+        except IndexError:
+            return None
+
+
+class _OrderedScan(Scan):
+    """Hands out blocks in row order, those of the cache file read ahead."""
+
+    def __init__(self, store: BlockStore, cells: Sequence[Cell]) -> None:
+        found = list(store.find(cells))
+        self._ahead = store.read_ahead([place for place in found if isinstance(place, StoredBlock)])
+        self._blocks = self._in_order(store, found)
+        self._lock = Lock()
+
+    def take(self) -> Block | None:
+        with self._lock:
+            return None if self._is_cancelled else next(self._blocks, None)
+
+    def cancel(self) -> None:
+        self._is_cancelled = True
+        if self._ahead is not None:
+            self._ahead.cancel()
+
+    def close(self) -> None:
+        self._blocks.close()
+        if self._ahead is not None:
+            self._ahead.close()
+
+    def _in_order(self, store: BlockStore, found: Sequence[_Found]) -> Generator[Block]:
+        for place in found:
+            if isinstance(place, Cell):
+                yield from store.read(place, keep=False)
+            elif isinstance(place, Block):
+                yield store.hand_out(place)
+            elif self._ahead is not None and (block := self._ahead.take()) is not None:
+                yield block
+
+
+class _Readers:
+    """Cells that are being read: any thread may take the next block of any of them."""
+
+    def __init__(
+        self, cells: Sequence[Cell], read: Callable[[Cell], Generator[Block]], n_readers: int
+    ) -> None:
+        self._unread = deque(cells)
+        self._read = read
+        self._n_readers = n_readers
+        self._n_open = 0
+        self._idle: deque[Generator[Block]] = deque()
+        self._is_stopped = False
+        self._changed = Condition()
+
+    def take(self) -> Block | None:
+        """The next block of some cell; None where all are read."""
+        while (reader := self._acquire()) is not None:
+            block = None
+            try:
+                block = next(reader, None)
+            finally:
+                self._release(reader, is_open=block is not None)
+            if block is not None:
+                return block
+        return None
+
+    def stop(self) -> None:
+        """Wake up who waits for a block."""
+        with self._changed:
+            self._is_stopped = True
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Give up the cells that are half read."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def _acquire(self) -> Generator[Block] | None:
+        """A reader that no other thread has, once there is one; None where all are done."""
+        with self._changed:
+            while not self._is_stopped:
+                if self._unread and self._n_open < self._n_readers:
+                    self._n_open += 1
+                    return self._read(self._unread.popleft())
+                if self._idle:
+                    return self._idle.popleft()
+                if not self._n_open:
+                    return None
+                self._changed.wait()
+            return None
+
+    def _release(self, reader: Generator[Block], *, is_open: bool) -> None:
+        with self._changed:
+            if is_open:
+                self._idle.append(reader)
+            else:
+                self._n_open -= 1
+            self._changed.notify_all()
+
+
+class _Buffers:
+    """Memory for blocks of at most `n_bytes`, used again once all views of it are gone."""
+
+    def __init__(self, n_bytes: int) -> None:
+        self._n_bytes = n_bytes
+        self._free: deque[mmap.mmap] = deque()
+
+    def take(self) -> AnyArray:
+        """An array of shape (n_bytes,), uint8, whose memory no other array uses."""
+        # Mapped by itself, memory goes back to the system when it is dropped.
+        memory = self._free.pop() if self._free else mmap.mmap(-1, self._n_bytes)
+        lease = np.frombuffer(memory, np.uint8)
+        # Views of `lease` keep it alive, not only `memory`: NumPy passes over bases that are
+        # arrays, and this one's is not.
+        weakref.finalize(lease, self._free.append, memory).atexit = False
+        return lease
+
+
+def _with_beside(block: Block, known: _Kept) -> Block:
+    return replace(block, beside=known.beside)
+
+
+def _is_view(block: Block) -> bool:
+    """Whether the block's values belong to somebody else."""
+    values = block.X if isinstance(block.X, np.ndarray) else block.X.data
+    return values.base is not None
+
+
+def _packed(block: Block) -> Block:
+    """The block with a matrix that holds on to no more memory than its own."""
+    X = block.X
+    if not isinstance(X, np.ndarray) or X.base is None:
+        return block
+    return replace(block, X=X.copy(order="K"))
