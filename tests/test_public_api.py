@@ -40,14 +40,22 @@ def test_all_of_every_module_is_honest(name: str) -> None:
     assert [name for name in exported if not hasattr(module, name)] == []
 
 
-@pytest.mark.parametrize("module", ["shoal", "shoal.cluster", "shoal.data.open", "shoal.cli"])
-def test_import_is_light(module: str) -> None:
-    program = f"import {module}, json, sys; print(json.dumps(sorted(sys.modules)))"
-    loaded = json.loads(subprocess.check_output([sys.executable, "-c", program], text=True))
+def _modules_loaded_by(statement: str, after: str = "pass") -> set[str]:
+    """What a new interpreter loads for `statement`, once it has run `after`."""
+    program = f"import json, sys; {after}; before = set(sys.modules); {statement}\n"
+    program += "print(json.dumps(sorted(set(sys.modules) - before)))"
+    return set(json.loads(subprocess.check_output([sys.executable, "-c", program], text=True)))
+
+
+def test_the_top_level_loads_no_layer() -> None:
+    loaded = _modules_loaded_by("import shoal")
     assert [name for name in HEAVY if name in loaded] == []
-
-
-def test_import_of_the_top_level_loads_no_layer() -> None:
-    program = "import shoal, json, sys; print(json.dumps(sorted(sys.modules)))"
-    loaded = json.loads(subprocess.check_output([sys.executable, "-c", program], text=True))
     assert [name for name in loaded if name.startswith("shoal.")] == []
+
+
+@pytest.mark.parametrize("module", ["cli", "cluster", "data.open", "engines.local", "inspection"])
+def test_layers_load_no_optional_package(module: str) -> None:
+    # scikit-learn itself imports pandas where it is installed.
+    loaded = _modules_loaded_by(f"import shoal.{module}", after="import sklearn.utils.validation")
+    assert f"shoal.{module}" in loaded
+    assert [name for name in HEAVY if name in loaded] == []
