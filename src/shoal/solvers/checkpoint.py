@@ -72,7 +72,16 @@ class Checkpoint:
                     f"checkpoint {self.path} was made with other {what}: give the {what} it was "
                     "made with, another path, or remove it"
                 )
-        return _state_class(tree["state_class"], self.path)(**tree["state"]), tree["loss_curve"]
+        return self._state(tree["state_class"], tree["state"]), tree["loss_curve"]
+
+    def _state(self, class_name: str, values: Mapping[str, Any]) -> SolverState:
+        try:
+            return _state_class(class_name)(**values)
+        except TypeError as error:
+            raise CheckpointError(
+                f"checkpoint {self.path} is of another method or version: {error}; remove it to "
+                "begin anew"
+            ) from error
 
     def _read(self) -> Mapping[str, Any]:
         try:
@@ -91,12 +100,12 @@ class Checkpoint:
         return tree
 
 
-def _state_class(name: str, path: Path) -> type[SolverState]:
+def _state_class(name: str) -> type[SolverState]:
     """A class by name among those loaded: reading a file imports nothing."""
     module, _, qualname = name.partition(":")
     found: Any = reduce(
         lambda scope, part: getattr(scope, part, None), qualname.split("."), sys.modules.get(module)
     )
     if not (isinstance(found, type) and issubclass(found, SolverState)):
-        raise CheckpointError(f"checkpoint {path} is of another method ({name}); remove it")
+        raise TypeError(f"{name} is not the state of a solver that is loaded")
     return found
