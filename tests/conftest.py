@@ -11,6 +11,8 @@ import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = ["pytester"]
+
 # Examples are the same in every run: a failure is the change's, not the draw's. Other examples
 # are looked for with `pytest --hypothesis-profile=search`.
 settings.register_profile(
