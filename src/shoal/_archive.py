@@ -70,9 +70,9 @@ def fingerprint(tree: Any) -> str:
     """SHA-256 of a tree: equal for equal values, bit by bit."""
     packed, arrays = pack(tree)
     digest = sha256(json.dumps(packed, sort_keys=True).encode())
-    for array in arrays.values():
+    for _, array in sorted(arrays.items()):
         digest.update(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data.cast("B") if array.size else b"")
+        digest.update(array.tobytes())
     return digest.hexdigest()
 
 

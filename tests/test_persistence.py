@@ -1,0 +1,200 @@
+"""Models as files: every bit back, nothing run, everything else refused."""
+
+import os
+import sys
+import types
+
+import numpy as np
+import pytest
+import sklearn
+from sklearn.base import BaseEstimator
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import Pipeline
+
+import shoal
+from shoal import _archive, load_model, save_model
+from shoal.exceptions import DiskFullError, FileError, ModelFileError
+
+
+class Shift(BaseEstimator):
+    """Stands in for an estimator of Shoal."""
+
+    def __init__(self, by=1.0, names=None, random_state=None):
+        self.by, self.names, self.random_state = by, names, random_state
+
+    def fit(self, X):
+        self.shift_ = self.by * X.mean(axis=0)
+        self.n_features_in_ = X.shape[1]
+        self.feature_names_in_ = np.array(["a", "b"], dtype=object)
+        self.n_iter_, self.loss_ = np.int32(3), 0.1 + 0.2
+        self._scratch = object()
+        return self
+
+
+@pytest.fixture(autouse=True)
+def shoal_toys(monkeypatch):
+    """A package of Shoal with the estimator `Shift`, which is defined one module deeper."""
+    package, module = types.ModuleType("shoal.toys"), types.ModuleType("shoal.toys.shift")
+    monkeypatch.setattr(Shift, "__module__", module.__name__)
+    package.Shift = module.Shift = Shift
+    package.function, package.LinearRegression = len, LinearRegression
+    monkeypatch.setitem(sys.modules, package.__name__, package)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    return package
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "model"
+
+
+@pytest.fixture
+def model():
+    X = np.array([[1.0, 2.0], [4.0, 8.0]], dtype=np.float32)
+    return Shift(by=np.float32(0.1), names=("x", None, np.arange(2))).fit(X)
+
+
+def changed(path, **changes):
+    _archive.write(path, {**_archive.read(path), **changes})
+
+
+def test_gives_back_every_bit(model, path):
+    save_model(model, path)
+    again = load_model(path)
+    assert type(again) is Shift
+    for name in ("shift_", "n_iter_", "loss_", "by"):
+        one, other = getattr(again, name), getattr(model, name)
+        assert type(one) is type(other)
+        assert np.asarray(one).tobytes() == np.asarray(other).tobytes()
+    assert again.feature_names_in_.dtype == object
+    assert again.feature_names_in_.tolist() == ["a", "b"]
+    assert again.names[:2] == ("x", None)
+    np.testing.assert_array_equal(again.names[2], [0, 1])
+    assert again.n_features_in_ == 2
+    assert not hasattr(again, "_scratch")
+
+
+def test_a_model_that_is_not_fitted_comes_back_so(path):
+    save_model(Shift(by=2), path)
+    again = load_model(os.fspath(path))
+    assert again.get_params() == {"by": 2, "names": None, "random_state": None}
+    assert set(vars(again)) == {"by", "names", "random_state"}
+
+
+def test_saving_again_gives_the_same_file(model, path, tmp_path):
+    save_model(model, path)
+    save_model(load_model(path), tmp_path / "again")
+    assert path.read_bytes() == (tmp_path / "again").read_bytes()
+
+
+def test_names_the_class_as_users_do_and_the_versions(model, path):
+    save_model(model, path)
+    tree = _archive.read(path)
+    assert tree["class"] == "shoal.toys.Shift"
+    assert tree["version"] == 1
+    assert tree["shoal_version"] == shoal.__version__
+    assert tree["sklearn_version"] == sklearn.__version__
+
+
+def test_any_damaged_byte_is_found(path):
+    save_model(Shift(), path)
+    content = path.read_bytes()
+    for position in range(len(content)):
+        damaged = bytearray(content)
+        damaged[position] ^= 1 << position % 8
+        path.write_bytes(damaged)
+        with pytest.raises(ModelFileError, match="is damaged"):
+            load_model(path)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"random_state": np.random.RandomState(0)}, "random_state is of .*set random_state"),
+        ({"random_state": np.random.default_rng(0)}, "random_state is of .*set random_state"),
+        ({"by": lambda X: X}, "by is of type function; set what the function returns"),
+        ({"by": Shift()}, "by is of type Shift; save that estimator in a file of its own"),
+        ({"names": {1, 2}}, "names is of type set; model files hold"),
+        ({"names": ("a", [object()])}, r"names\.1\.0 is of type object"),
+    ],
+)
+def test_parameters_that_cannot_be_stored_are_named(path, parameters, message):
+    with pytest.raises(ModelFileError, match=f"Shift cannot be saved: parameters.{message}"):
+        save_model(Shift(**parameters), path)
+    assert not path.exists()
+
+
+def test_attributes_that_cannot_be_stored_are_named(model, path):
+    model.tree_ = object()
+    with pytest.raises(ModelFileError, match=r"fitted\.tree_ is of type object"):
+        save_model(model, path)
+
+
+@pytest.mark.parametrize("other", [LinearRegression(), Pipeline([("shift", Shift())]), object()])
+def test_only_estimators_of_shoal_are_saved(path, other):
+    with pytest.raises(ModelFileError, match="is not an estimator of Shoal"):
+        save_model(other, path)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "os.system",
+        "sklearn.linear_model.LinearRegression",
+        "shoal.toys.LinearRegression",
+        "shoal.toys.function",
+        "shoal.toys.missing",
+        "shoal.missing.Shift",
+        "shoal.toys.Shift.fit",
+        "shoalx.toys.Shift",
+        "shoal..toys.Shift",
+    ],
+)
+def test_only_estimators_of_shoal_are_loaded(path, name):
+    save_model(Shift(), path)
+    changed(path, **{"class": name})
+    with pytest.raises(ModelFileError):
+        load_model(path)
+
+
+def test_parameters_of_another_version_are_named(path):
+    save_model(Shift(), path)
+    changed(path, parameters={"gone": 1}, shoal_version="0.0.1")
+    with pytest.raises(ModelFileError, match=r"Shift of Shoal 0\.0\.1, .*'gone'"):
+        load_model(path)
+
+
+def test_a_newer_format_is_refused(path):
+    save_model(Shift(), path)
+    changed(path, version=2, shoal_version="9.0")
+    with pytest.raises(ModelFileError, match=r"format version 2, written by Shoal 9\.0.*upgrade"):
+        load_model(path)
+
+
+def test_other_files_are_refused(path):
+    _archive.write(path, {"format": "shoal checkpoint"})
+    with pytest.raises(ModelFileError, match="is not a model file"):
+        load_model(path)
+    np.savez(path.with_suffix(".npz"), a=1)
+    with pytest.raises(ModelFileError, match="is damaged or none"):
+        load_model(path.with_suffix(".npz"))
+
+
+def test_a_missing_file_is_an_os_error(path):
+    with pytest.raises(FileError, match="No such file"):
+        load_model(path)
+
+
+def test_a_full_disk_leaves_the_model_that_was_there(model, path, monkeypatch):
+    save_model(model, path)
+    content = path.read_bytes()
+
+    def fsync(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(DiskFullError, match="free some room"):
+        save_model(Shift(), path)
+    assert path.read_bytes() == content
+    assert list(path.parent.iterdir()) == [path]
