@@ -52,3 +52,6 @@ assign: Callable[..., None] = _native.assign
 assign_bounded: Callable[..., int] = _native.assign_bounded
 assign_csr: Callable[..., None] = _native.assign_csr
 pairwise_min_separation: Callable[..., NDArray[np.float64]] = _native.pairwise_min_separation
+own_distances: Callable[..., None] = _native.own_distances
+own_distances_csr: Callable[..., None] = _native.own_distances_csr
+squared_distances: Callable[..., None] = _native.squared_distances

@@ -18,11 +18,13 @@ const char *best_instruction_set() {
 }
 
 void bind_columns(nb::module_ &m);
+void bind_distances(nb::module_ &m);
 
 }  // namespace shoal
 
 NB_MODULE(SHOAL_MODULE, m) {
     m.def("best_instruction_set", &shoal::best_instruction_set);
     shoal::bind_columns(m);
+    shoal::bind_distances(m);
     shoal::bind_assign(m);
 }

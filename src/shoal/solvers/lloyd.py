@@ -133,7 +133,7 @@ class Lloyd(Solver[LloydState]):
             self.fit,
             state.n_iter,
             state.drift,
-            _kernels.separation(state.centers) if self.bounds else None,
+            _kernels.pairwise_min_separation(state.centers) if self.bounds else None,
             self.bounds,
         )
 
