@@ -138,9 +138,7 @@ class Plan:
         return f"  kept       {self.kept_rows:,} rows decoded in memory ({kept}, {share:.0%})"
 
 
-def plan(
-    dataset: "Dataset", memory_bytes: int, n_threads: int, beside_row_bytes: int = 0
-) -> Plan:
+def plan(dataset: "Dataset", memory_bytes: int, n_threads: int, beside_row_bytes: int = 0) -> Plan:
     """The plan for passes over `dataset`.
 
     Half of the budget at most goes to blocks in flight and their readers; the rest keeps what
