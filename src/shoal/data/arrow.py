@@ -25,7 +25,8 @@ def dtype(arrow_type: pa.DataType) -> np.dtype[Any]:
         or pa.types.is_integer(arrow_type)
         or pa.types.is_boolean(arrow_type)
     ):
-        return np.dtype(arrow_type.to_pandas_dtype())
+        number: np.dtype[Any] = np.dtype(arrow_type.to_pandas_dtype())
+        return number
     return np.dtype(object)
 
 
@@ -37,19 +38,14 @@ def to_numpy(values: pa.Array | pa.ChunkedArray) -> AnyArray:
     """
     if isinstance(values, pa.ChunkedArray):
         values = values.chunk(0) if values.num_chunks == 1 else values.combine_chunks()
-    if pa.types.is_dictionary(values.type):
-        values = values.dictionary_decode()
     target = dtype(values.type)
     if target.kind == "O":
-        return _objects(values)
+        return np.fromiter(values.to_pylist(), dtype=object, count=len(values))
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
     if values.null_count and target.kind != "f":
         target = np.dtype(np.float64)
     if values.type != pa.from_numpy_dtype(target):
         values = values.cast(pa.from_numpy_dtype(target), safe=False)
     numbers: AnyArray = values.to_numpy(zero_copy_only=False)
     return numbers
-
-
-def _objects(values: pa.Array) -> AnyArray:
-    """The values as Python objects, shape (n_rows,)."""
-    return np.fromiter(values.to_pylist(), dtype=object, count=len(values))

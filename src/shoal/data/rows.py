@@ -8,6 +8,7 @@ from scipy import sparse
 
 from shoal import _kernels
 from shoal._typing import AnyArray, Float64Array, Int64Array, Matrix, Rows
+from shoal.data.arrays import matrix_of
 from shoal.data.block import Block
 from shoal.data.source import Cell
 from shoal.exceptions import DataError, NonFiniteError, SchemaError
@@ -71,6 +72,9 @@ class BlockReader:
         n_features = self._dataset.n_features
         dtype = self._dataset.dtype
         if isinstance(rows, list):
+            matrix = matrix_of(rows[:n_features])
+            if matrix is not None:
+                return np.asarray(matrix, dtype=dtype)
             X = np.empty((rows[0].shape[0], n_features), dtype=dtype, order="F")
             for position, values in enumerate(rows[:n_features]):
                 X[:, position] = values
@@ -140,7 +144,8 @@ def _missing(values: AnyArray) -> np.ndarray[Any, np.dtype[np.bool_]]:
 
 def _range(X: Matrix, where: _Where) -> tuple[Float64Array, Float64Array]:
     """Smallest and largest value of each column, each of shape (n_features,); checks all are
-    finite."""
+    finite.
+    """
     minimum = np.full(X.shape[1], np.inf)
     maximum = np.full(X.shape[1], -np.inf)
     if sparse.issparse(X):
