@@ -1,6 +1,10 @@
 """The report of versions."""
 
 import importlib.metadata
+import itertools
+import re
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -26,9 +30,13 @@ def test_what_is_not_installed(
     assert "no-such-distribution: not installed" in capsys.readouterr().out
 
 
-def test_names_the_dependencies_that_the_project_declares() -> None:
-    declared = importlib.metadata.requires("shoal") or []
-    required = {line.split(">")[0].split("[")[0] for line in declared if "extra ==" not in line}
-    optional = {line.split(">")[0].split("[")[0] for line in declared if "extra ==" in line}
-    assert required <= set(_versions.DEPENDENCIES)
-    assert optional <= set(_versions.OPTIONAL_DEPENDENCIES)
+def test_names_the_dependencies_that_the_project_declares(project: Path) -> None:
+    declared = tomllib.loads((project / "pyproject.toml").read_text())["project"]
+    optional = itertools.chain(*declared["optional-dependencies"].values())
+    assert set(map(_name, declared["dependencies"])) <= set(_versions.DEPENDENCIES)
+    assert set(map(_name, optional)) <= set(_versions.OPTIONAL_DEPENDENCIES)
+
+
+def _name(requirement: str) -> str:
+    """The distribution's name at the start of ``name[extra]>=version``."""
+    return re.split(r"[^\w-]", requirement)[0]
