@@ -1,8 +1,11 @@
 """What a model of cluster centres does with new rows."""
 
-from abc import ABC
-from collections.abc import Callable
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, Self
@@ -15,16 +18,22 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.callback import CallbackSupportMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from shoal import _kernels
 from shoal._typing import AnyArray, Float64Array, Int32Array
+from shoal._validation import check_choice, check_number
+from shoal.callbacks import FitProgress, fit_progress
+from shoal.cluster.initial_centers import InitialCenters
 from shoal.data.block import Block
 from shoal.data.dataset import Dataset
 from shoal.data.predictions import write_predictions
-from shoal.data.validation import predict_dataset
+from shoal.data.validation import fit_dataset, predict_dataset
 from shoal.engines.current import current_engine
-from shoal.statistics.assignment import Assignment
+from shoal.exceptions import DataError
+from shoal.solvers.solver import Fold
+from shoal.statistics.assignment import Assigned, Assignment
 from shoal.statistics.center_search import CenterSearch
 from shoal.statistics.nearest_center import assign
 from shoal.statistics.range import Range
@@ -40,8 +49,19 @@ class CenterModel(
 ):
     """Prediction by nearest centre, for estimators with ``cluster_centers_`` and ``metric``."""
 
-    cluster_centers_: AnyArray
+    n_clusters: int
+    init: Any
+    n_init: Any
+    max_iter: int
+    tol: float
+    verbose: int
     metric: str
+    cluster_centers_: AnyArray
+    inertia_: float
+
+    @abstractmethod
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Find the centres."""
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Int32Array:
         """Fit, and give the label of each row.
@@ -99,7 +119,7 @@ class CenterModel(
         NotFittedError, DataError, FileError
         """
         dataset, centers = self._opened(X)
-        labels = current_engine().map_blocks(dataset, _Labels(centers, centers.mean(axis=0)))
+        labels = current_engine().map_blocks(dataset, _Labels(centers, _middle(centers)))
         if out is not None:
             return write_predictions(out, "label", labels, dataset.n_rows)
         result = np.full(dataset.n_rows, -1, dtype=np.int32)
@@ -146,9 +166,77 @@ class CenterModel(
         dataset, centers = self._opened(X, sample_weight)
         engine = current_engine()
         found = engine.fold(dataset, Range(dataset.n_features))
-        search = CenterSearch(centers, centers.mean(axis=0).astype(np.float64), "score", 0)
+        search = CenterSearch(centers, _middle(centers), "score", 0)
         inertia = engine.fold(dataset, Assignment.within(found, search, False)).inertia
         return -(inertia / 2 if self.metric == "cosine" else inertia)
+
+    def _check_parameters(self) -> None:
+        check_number(self, "n_clusters", 1, integer=True)
+        check_number(self, "max_iter", 1, integer=True)
+        check_number(self, "tol", 0)
+        check_choice(self, "metric", ("euclidean", "cosine"))
+        if isinstance(self.init, str):
+            check_choice(self, "init", ("k-means++", "k-means||", "random"))
+        if self.n_init != "auto":
+            check_number(self, "n_init", 1, integer=True)
+
+    def _n_runs(self, n_random: int) -> int:
+        """How many first centres are tried; `n_random`, where they are drawn blindly."""
+        is_given = InitialCenters.is_given(self.init)
+        if self.n_init == "auto":
+            return 1 if is_given or self.init in ("k-means++", "k-means||") else n_random
+        if is_given and self.n_init != 1:
+            warnings.warn(
+                "Explicit initial center position passed: performing only one init in "
+                f"{type(self).__name__} instead of n_init={self.n_init}.",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+            return 1
+        return int(self.n_init)
+
+    @contextmanager
+    def _fitting(
+        self, X: Any, sample_weight: Any, features: Sequence[str | int] | None, n_runs: int
+    ) -> Iterator[tuple[Dataset, Fold, FitProgress]]:
+        """`X` as a dataset, a pass over it, and who is told; data are let go of at the end."""
+        dataset = fit_dataset(self, X, sample_weight=sample_weight, features=features)
+        if self.metric == "cosine":
+            dataset = dataset.with_unit_rows()
+        if dataset.n_rows < self.n_clusters:
+            raise DataError(
+                f"n_samples={dataset.n_rows} should be >= n_clusters={self.n_clusters}."
+            )
+        engine = current_engine()
+        told = fit_progress(
+            self,
+            n_rows=dataset.n_rows,
+            max_iter=self.max_iter,
+            n_runs=n_runs,
+            verbose=self.verbose,
+            X=X,
+        )
+        try:
+            with told as progress:
+                yield dataset, partial(engine.fold, dataset), progress
+        finally:
+            if dataset is not X:
+                engine.release(dataset)
+
+    def _keep_assigned(self, assigned: Assigned) -> None:
+        """Set inertia_ and labels_, and warn of clusters without rows."""
+        self.inertia_ = assigned.inertia / 2 if self.metric == "cosine" else assigned.inertia
+        self.__dict__.pop("labels_", None)
+        if assigned.labels is not None:
+            self.labels_ = assigned.labels
+        n_found = int(np.count_nonzero(assigned.counts))
+        if n_found < self.n_clusters:
+            warnings.warn(
+                f"Number of distinct clusters ({n_found}) found smaller than n_clusters "
+                f"({self.n_clusters}). Possibly due to duplicate points in X.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
 
     @property
     def _n_features_out(self) -> int:
@@ -168,6 +256,12 @@ class CenterModel(
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _middle(centers: AnyArray) -> Float64Array:
+    """About the middle of the data, as far as the centres tell, shape (n_features,)."""
+    middle: Float64Array = centers.mean(axis=0, dtype=np.float64)
+    return middle
 
 
 @dataclass(frozen=True, slots=True, eq=False)

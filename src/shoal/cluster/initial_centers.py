@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -30,7 +31,9 @@ class Purpose(IntEnum):
     SAMPLE = 1
     CHOICE = 2
     RANDOM_ROWS = 3
+    VALIDATION = 4
     ROUND = 16  # of k-means||; ROUND + 1, ROUND + 2, ... are later rounds
+    MINI_BATCHES = 2**32  # of the first pass; + 1, + 2, ... of later ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +45,32 @@ class InitialCenters:
     n_clusters : int
     summary : Summary
     seed : int
+    size : int, default=None
+        Rows that k-means++ and callables choose from; `sample_size` by default.
     """
 
     n_clusters: int
     summary: Summary
     seed: int
+    size: int | None = None
+
+    @staticmethod
+    def is_given(init: Any) -> bool:
+        """Whether `init` is an array of centres."""
+        return not isinstance(init, str) and not callable(init)
+
+    def chosen(self, init: Any) -> Callable[[Fold], AnyArray]:
+        """What gives the first centres, for an estimator's parameter `init`."""
+        if isinstance(init, str):
+            return {
+                "k-means++": self.plus_plus,
+                "k-means||": self.scalable,
+                "random": self.random,
+            }[init]
+        if callable(init):
+            return partial(self.call, init)
+        centers = self.given(init)
+        return lambda fold: centers
 
     def random(self, fold: Fold) -> AnyArray:
         """Rows drawn without replacement, in proportion to their weights. One pass."""
@@ -106,7 +130,8 @@ class InitialCenters:
 
     def sample(self, fold: Fold) -> Sample:
         """A uniform sample of rows of positive weight. One pass."""
-        return fold(self._rows(sample_size(self.n_clusters, len(self.summary.shift)), Purpose.SAMPLE))
+        size = self.size or sample_size(self.n_clusters, len(self.summary.shift))
+        return fold(self._rows(size, Purpose.SAMPLE))
 
     def _rows(self, size: int, purpose: int, **options: Any) -> KeyedSample:
         summary = self.summary

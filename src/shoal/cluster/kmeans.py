@@ -1,26 +1,20 @@
 """K-means."""
 
-import warnings
 from collections.abc import Callable, Sequence
-from functools import partial
 from hashlib import sha256
 from os import PathLike
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
-from shoal._typing import AnyArray, Int32Array
-from shoal._validation import check_choice, check_number
-from shoal.callbacks import FitProgress, fit_progress
+from shoal._validation import check_choice
+from shoal.callbacks import FitProgress
 from shoal.cluster.center_model import CenterModel
 from shoal.cluster.initial_centers import InitialCenters
 from shoal.cluster.summary import summarize
 from shoal.data.dataset import Dataset
-from shoal.data.validation import fit_dataset
-from shoal.engines.current import current_engine
 from shoal.solvers.checkpoint import Checkpoint
 from shoal.solvers.driver import run
 from shoal.solvers.lloyd import Lloyd, LloydState, Summary
@@ -191,36 +185,17 @@ class KMeans(CenterModel):
         self
         """
         self._check_parameters()
-        dataset = fit_dataset(self, X, sample_weight=sample_weight, features=features)
-        if self.metric == "cosine":
-            dataset = dataset.with_unit_rows()
-        if dataset.n_rows < self.n_clusters:
-            raise ValueError(
-                f"n_samples={dataset.n_rows} should be >= n_clusters={self.n_clusters}."
-            )
-        engine = current_engine()
-        fold: Fold = partial(engine.fold, dataset)
-        n_init = self._n_init()
-        progress = fit_progress(
-            self,
-            n_rows=dataset.n_rows,
-            max_iter=self.max_iter,
-            n_runs=n_init,
-            verbose=self.verbose,
-            X=X,
-        )
-        try:
-            with progress as progress:
-                summary = summarize(dataset, fold)
-                seeds = check_random_state(self.random_state).randint(2**31 - 1, size=n_init)
-                runs = []
-                for number, seed in enumerate(seeds):
-                    saved = self._checkpoint(checkpoint, dataset, int(seed), number, n_init)
-                    runs.append(self._run(summary, int(seed), fold, progress, saved, dataset))
-                self._keep(min(runs, key=lambda found: found[2].inertia))
-        finally:
-            if dataset is not X:
-                engine.release(dataset)
+        check_choice(self, "algorithm", ("auto", "lloyd", "hamerly"))
+        n_init = self._n_runs(10)
+        with self._fitting(X, sample_weight, features, n_init) as (dataset, fold, progress):
+            summary = summarize(dataset, fold)
+            seeds = check_random_state(self.random_state).randint(2**31 - 1, size=n_init)
+            runs = []
+            for number, seed in enumerate(map(int, seeds)):
+                path = f"{checkpoint}.{number}" if checkpoint and n_init > 1 else checkpoint
+                saved = self._checkpoint(path, dataset, seed) if path else None
+                runs.append(self._run(summary, seed, fold, progress, saved, dataset))
+            self._keep(*min(runs, key=lambda found: found[2].inertia))
         return self
 
     def _run(
@@ -234,7 +209,7 @@ class KMeans(CenterModel):
     ) -> tuple[LloydState, list[float], Assigned]:
         """One run from first centres drawn with `seed`."""
         solver = Lloyd(
-            self._seed_centers(InitialCenters(self.n_clusters, summary, seed)),
+            InitialCenters(self.n_clusters, summary, seed).chosen(self.init),
             summary,
             self.max_iter,
             self.tol * float(summary.moments.variance.mean()),
@@ -248,91 +223,26 @@ class KMeans(CenterModel):
         search = solver.search(state)
         return state, loss_curve, fold(Assignment.within(summary.range, search, keep_labels))
 
-    def _keep(self, found: tuple[LloydState, list[float], Assigned]) -> None:
+    def _keep(self, state: LloydState, loss_curve: list[float], assigned: Assigned) -> None:
         """Set the fitted attributes."""
-        state, self.loss_curve_, assigned = found
         self.cluster_centers_ = state.centers
         self.n_iter_ = state.n_iter
-        self.inertia_ = assigned.inertia / 2 if self.metric == "cosine" else assigned.inertia
-        self.__dict__.pop("labels_", None)
-        if assigned.labels is not None:
-            self.labels_: Int32Array = assigned.labels
-        n_found = int(np.count_nonzero(assigned.counts))
-        if n_found < self.n_clusters:
-            warnings.warn(
-                f"Number of distinct clusters ({n_found}) found smaller than n_clusters "
-                f"({self.n_clusters}). Possibly due to duplicate points in X.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
-
-    def _check_parameters(self) -> None:
-        check_number(self, "n_clusters", 1, integer=True)
-        check_number(self, "max_iter", 1, integer=True)
-        check_number(self, "tol", 0)
-        check_choice(self, "algorithm", ("auto", "lloyd", "hamerly"))
-        check_choice(self, "metric", ("euclidean", "cosine"))
-        if isinstance(self.init, str):
-            check_choice(self, "init", ("k-means++", "k-means||", "random"))
-        if self.n_init != "auto":
-            check_number(self, "n_init", 1, integer=True)
-
-    def _n_init(self) -> int:
-        is_given = not isinstance(self.init, str) and not callable(self.init)
-        if self.n_init == "auto":
-            return 1 if is_given or self.init in ("k-means++", "k-means||") else 10
-        if is_given and self.n_init != 1:
-            warnings.warn(
-                "Explicit initial center position passed: performing only one init in "
-                f"{type(self).__name__} instead of n_init={self.n_init}.",
-                RuntimeWarning,
-                stacklevel=3,
-            )
-            return 1
-        return int(self.n_init)
-
-    def _seed_centers(self, initial: InitialCenters) -> Callable[[Fold], AnyArray]:
-        """What gives the first centres."""
-        if isinstance(self.init, str):
-            return {
-                "k-means++": initial.plus_plus,
-                "k-means||": initial.scalable,
-                "random": initial.random,
-            }[self.init]
-        if callable(self.init):
-            return partial(initial.call, self.init)
-        centers = initial.given(self.init)
-        return lambda fold: centers
+        self.loss_curve_ = loss_curve
+        self._keep_assigned(assigned)
 
     def _uses_bounds(self, dataset: Dataset) -> bool:
         if dataset.source.is_sparse or self.algorithm == "lloyd":
             return False
         return self.algorithm == "hamerly" or self.n_clusters >= LEAST_BOUNDED_CLUSTERS
 
-    def _checkpoint(
-        self,
-        path: str | PathLike[str] | None,
-        dataset: Dataset,
-        seed: int,
-        number: int,
-        n_init: int,
-    ) -> Checkpoint | None:
-        """The checkpoint of run `number`."""
-        if path is None:
-            return None
-        parameters = self.get_params()
-        # What may differ between a run and its continuation.
-        for name in ("max_iter", "n_init", "random_state", "verbose", "copy_x", "algorithm"):
-            parameters.pop(name)
-        if not isinstance(self.init, str):
-            given = getattr(self.init, "__qualname__", None) or np.asarray(self.init).tobytes()
-            parameters["init"] = given
-        described = sha256(f"{type(self).__name__} {seed} {sorted(parameters.items())}".encode())
-        return Checkpoint(
-            f"{path}.{number}" if n_init > 1 else path,
-            data=dataset.fingerprint,
-            parameters=described.hexdigest(),
-        )
+    def _checkpoint(self, path: str | PathLike[str], dataset: Dataset, seed: int) -> Checkpoint:
+        """The checkpoint of a run, refused for other data or another course of the fit."""
+        init = self.init
+        if not isinstance(init, str):
+            init = getattr(init, "__qualname__", None) or np.asarray(init).tolist()
+        course = (type(self).__name__, seed, self.n_clusters, init, self.tol, self.metric)
+        parameters = sha256(repr(course).encode()).hexdigest()
+        return Checkpoint(path, data=dataset.fingerprint, parameters=parameters)
 
 
 def _attributes(state: LloydState) -> dict[str, Any]:
