@@ -157,6 +157,7 @@ class DaskEngine(Engine):
         self._is_closed = True
         self._layouts.clear()
         self._everywhere(lambda worker: self.run(worker, _close, worker.name))
+        self._await_leases()
         for worker in list(self._workers.values()):
             self.dismiss(worker)
         self._stack.close()
@@ -285,6 +286,14 @@ class DaskEngine(Engine):
         """Do something on all workers, for as long as it is worth waiting."""
         calls = [self.start(call(worker)) for worker in self._workers.values()]
         wait(calls, timeout=CONNECT_TIMEOUT_SECONDS)
+
+    def _await_leases(self) -> None:
+        """Let leases that are about to end do so: Dask would warn of each."""
+        from distributed import wait as wait_for_tasks
+
+        leases = [worker.lease for worker in self._workers.values()]
+        with self._client.as_current(), suppress(TimeoutError):
+            wait_for_tasks(leases, timeout=LEASE_SECONDS)
 
     def _scheduler_lost(self) -> ClusterUnreachableError:
         return ClusterUnreachableError(
@@ -425,9 +434,7 @@ class _Pass(Generic[Answer]):
     def __exit__(self, *error: object) -> None:
         """Cancel what is still under way, without waiting for it."""
         for worker in {worker for worker, _ in self._calls.values()}:
-            self._engine.start(
-                self._engine.run(worker, _call, worker.name, "cancel", self._name)
-            )
+            self._engine.start(self._engine.run(worker, _call, worker.name, "cancel", self._name))
 
 
 def balanced(
@@ -534,6 +541,7 @@ def local_cluster(
                 protocol="tls://",
                 security=security,
                 memory_limit=0,
+                silence_logs=logging.ERROR,
                 local_directory=directory,
                 dashboard_address=None,
                 worker_dashboard_address=None,
@@ -649,8 +657,8 @@ def _stay(name: str, memory: int | None) -> None:
     worker = get_worker()
     secede()
     tenant = _tenant(name, memory, worker)
-    while name in _tenants and _is_wanted(name, worker):
-        time.sleep(LEASE_SECONDS)
+    while _is_wanted(name, worker) and not tenant.closed.wait(LEASE_SECONDS):
+        pass
     _tenants.pop(name, None)
     tenant.close()
 

@@ -4,10 +4,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import Any, TypeVar
 
 import numpy as np
+from scipy import sparse
 
 from shoal._typing import AnyArray, Rows
 from shoal.data.block import Block
@@ -52,15 +53,10 @@ class Piece:
 
     @property
     def n_bytes(self) -> int:
-        rows = self.rows
-        if rows is None:
-            parts = []
-        elif isinstance(rows, list):
-            parts = rows
-        elif isinstance(rows, np.ndarray):
-            parts = [rows]
-        else:
-            parts = [rows.data, rows.indices, rows.indptr]
+        rows: Any = self.rows
+        if sparse.issparse(rows):
+            rows = [rows.data, rows.indices, rows.indptr]
+        parts = rows if isinstance(rows, list) else [] if rows is None else [rows]
         return sum(part.nbytes for part in (*parts, *self.roles.values()))
 
 
@@ -85,9 +81,11 @@ class Recipe:
 def recipe(dataset: Dataset) -> Recipe:
     """What a worker needs to know of `dataset`, a few kilobytes."""
     arrays = _role_arrays(dataset)
-    source = SentRows(dataset.source) if dataset.source.in_memory else dataset.source
+    without: dict[str, Any] = dict.fromkeys(arrays)
+    if dataset.source.in_memory:
+        without["source"] = SentRows(dataset.source)
     return Recipe(
-        replace(dataset, source=source, **dict.fromkeys(arrays)),
+        replace(dataset, **without),
         dataset.cells,
         {role: (values.shape, values.dtype) for role, values in arrays.items()},
     )
@@ -144,7 +142,7 @@ def _columns(dataset: Dataset) -> tuple[int, ...]:
     return (*dataset.features, *(role for role in roles if isinstance(role, int)))
 
 
-def _n_rows(rows: Rows) -> int:
+def _n_rows(rows: Any) -> int:
     return int(rows[0].shape[0] if isinstance(rows, list) else rows.shape[0])
 
 
@@ -227,7 +225,9 @@ class _Held:
     ) -> None:
         # Pages of an empty array that are never touched take no memory, so row numbers can be
         # those of the whole dataset.
-        self._arrays = {role: np.zeros(*layout) for role, layout in recipe.roles.items()}
+        self._arrays: dict[str, Any] = {
+            role: np.zeros(*layout) for role, layout in recipe.roles.items()
+        }
         self._dataset = replace(recipe.dataset, **self._arrays)
         self._cells = recipe.cells
         self._memory_bytes, self._n_threads = memory_bytes, n_threads
@@ -311,6 +311,10 @@ class Tenant:
         Threads of a fold.
     directory : path, default=None
         Where cache files go, as of `shoal.data.cache.BlockCache`.
+
+    Attributes
+    ----------
+    closed : threading.Event
     """
 
     def __init__(self, memory_bytes: int, n_threads: int, directory: Path | None = None) -> None:
@@ -319,7 +323,7 @@ class Tenant:
         self._held: dict[str, _Held] = {}
         self._scans: dict[str, set[Scan]] = {}
         self._cancelled: set[str] = set()
-        self._is_closed = False
+        self.closed = Event()
         # A block, and what stands beside it, belongs to one fold at a time.
         self._folding = Lock()
 
@@ -348,9 +352,7 @@ class Tenant:
         self, running: str, token: str, cells: list[int], function: Callable[[Block], Result]
     ) -> dict[int, list[tuple[Block, Result]]]:
         """`function` of each block by cell, with blocks that have no features."""
-        return {
-            cell: self._map(running, self._held[token], cell, function) for cell in cells
-        }
+        return {cell: self._map(running, self._held[token], cell, function) for cell in cells}
 
     def cancel(self, running: str) -> None:
         """End a pass soon, whatever comes out."""
@@ -367,7 +369,7 @@ class Tenant:
 
     def close(self) -> None:
         """End all passes and let go of everything. Idempotent."""
-        self._is_closed = True
+        self.closed.set()
         for running in list(self._scans):
             self.cancel(running)
         self.forget(list(self._held))
@@ -383,7 +385,7 @@ class Tenant:
         """Let `cancel` reach a scan, even if it came first."""
         scans = self._scans.setdefault(running, set())
         scans.add(scan)
-        if self._is_closed or running in self._cancelled:
+        if self.closed.is_set() or running in self._cancelled:
             scan.cancel()
         try:
             yield
