@@ -1,6 +1,5 @@
 """Names for the types that many modules share."""
 
-from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,5 +14,5 @@ AnyArray: TypeAlias = NDArray[Any]
 #: Feature values of a block: a dense matrix of any strides, or a SciPy CSR array.
 Matrix: TypeAlias = Any
 
-#: What a source hands over for some consecutive rows: one matrix, or one array a column.
-Rows: TypeAlias = AnyArray | Any | Sequence[AnyArray]
+#: What a source hands over for some consecutive rows: one matrix, or a list of one array a column.
+Rows: TypeAlias = Any

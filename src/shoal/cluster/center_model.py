@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from os import PathLike
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -77,7 +76,8 @@ class CenterModel(
         labels : ndarray of shape (n_rows,), int32
         """
         self.fit(X, sample_weight=sample_weight)
-        return self.labels_ if hasattr(self, "labels_") else self.predict(X)
+        labels: Int32Array = self.labels_ if hasattr(self, "labels_") else self.predict(X)
+        return labels
 
     def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> AnyArray:
         """Fit, and give the distance of each row to each centre.
@@ -94,7 +94,7 @@ class CenterModel(
         """
         return self.fit(X, sample_weight=sample_weight).transform(X)
 
-    def predict(self, X: Any, *, out: str | PathLike[str] | None = None) -> Int32Array | Path:
+    def predict(self, X: Any, *, out: str | PathLike[str] | None = None) -> Any:
         """Give the label of the nearest centre of each row.
 
         One pass. Distances are compared in float64, ties go to the lowest label: the result does

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from shoal._typing import AnyArray
 from shoal.data.block import Block
-from shoal.exceptions import DiskFullError, FileError
+from shoal.exceptions import FileError
 
 
 def write_predictions(

@@ -127,9 +127,7 @@ class MiniBatchLloyd(Solver[MiniBatchState]):
         """Draw `size` rows in random order, without replacement: the `number`-th such draw."""
         summary = self.summary
         sample = fold(
-            KeyedSample(
-                size, len(summary.shift), summary.dtype, self.seed, self.purpose + number
-            )
+            KeyedSample(size, len(summary.shift), summary.dtype, self.seed, self.purpose + number)
         )
         order = np.argsort(sample.keys, kind="stable")
         weight = np.ones(len(order)) if sample.sample_weight is None else sample.sample_weight
@@ -210,4 +208,6 @@ def _sums(
         (batch.sample_weight, labels, np.arange(n_rows + 1)), shape=(n_rows, n_clusters)
     )
     sums = members.T @ batch.X.astype(np.float64)
-    return np.asarray(sums), np.bincount(labels, batch.sample_weight, n_clusters)
+    weights = np.zeros(n_clusters)
+    np.add.at(weights, labels, batch.sample_weight)
+    return np.asarray(sums), weights

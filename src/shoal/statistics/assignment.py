@@ -34,8 +34,7 @@ class Assigned:
 
 @dataclass(slots=True)
 class ExactAssignment:
-    """Fixed-point inertia of shape (n_limbs,), rows of each cluster, and the labels of blocks by
-    their first row."""
+    """Fixed-point inertia (n_limbs,), rows of each cluster, labels of blocks by first row."""
 
     inertia: Int64Array
     counts: Int64Array

@@ -112,13 +112,17 @@ class CenterSearch:
             )
             drift = np.zeros(len(self.centers))
         else:
-            now = _Bounds(
-                self.fit, self.step, before.labels.copy(), before.upper, before.lower
-            )
+            now = _Bounds(self.fit, self.step, before.labels.copy(), before.upper, before.lower)
             drift = self.drift
         assert self.separation is not None
         n_scanned = _kernels.assign_bounded(
-            block.X, self.centers, self.shift, now.labels, now.upper, now.lower, drift,
+            block.X,
+            self.centers,
+            self.shift,
+            now.labels,
+            now.upper,
+            now.lower,
+            drift,
             self.separation,
         )
         return now, n_scanned

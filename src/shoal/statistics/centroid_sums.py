@@ -140,9 +140,7 @@ class CentroidSums(Statistic[ExactSums, ClusterSums]):
         """Whether the sums of one block are small beside its rows (a quarter of their memory)."""
         return 32 * self.scale.limbs * len(self.search.centers) <= 4 * block.n_rows
 
-    def _sum(
-        self, block: Block, before: Int32Array, labels: Int32Array, into: ExactSums
-    ) -> int:
+    def _sum(self, block: Block, before: Int32Array, labels: Int32Array, into: ExactSums) -> int:
         """Move each row from the sums of its label `before` (-1: of none) to those of now."""
         arguments = {
             "weights": block.sample_weight,

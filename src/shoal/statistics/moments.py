@@ -31,8 +31,10 @@ class ColumnMoments:
 
 @dataclass(slots=True)
 class ExactMoments:
-    """Fixed-point sums of w (x - middle), w (x - middle)^2, of shape (n_limbs, n_features), and
-    of w, of shape (n_limbs,)."""
+    """Fixed-point sums.
+
+    Of w (x - middle) and w (x - middle)^2, of shape (n_limbs, n_features); of w, (n_limbs,).
+    """
 
     sums: Int64Array
     squares: Int64Array
