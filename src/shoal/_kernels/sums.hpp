@@ -136,7 +136,8 @@ void sum_rows(const Matrix<T> &x, const int64_t *rows, int64_t n, const int32_t 
             Tile<T> part = tile;
             part.count = tile.width < 64 ? tile.count : 1;
             for (; part.first < tile.first + tile.count; part.first += part.count) {
-                const int64_t j = add_columns<limbs, weighted, Doubles>(part, 0, tile_rows, q, into);
+                const int64_t j =
+                    add_columns<limbs, weighted, Doubles>(part, 0, tile_rows, q, into);
                 add_columns<limbs, weighted, double>(part, j, tile_rows, q, into);
                 part.data += part.count * part.stride;
             }
