@@ -91,12 +91,19 @@ def test_one_limb_matches_the_exact_sum_of_the_quanta(values):
     assert to_float(fixed_sum(values, scale), scale) == nearest_float(exact)
 
 
-@pytest.mark.parametrize("value", [0.0, 5e-324, 1e-310, 2.0**-1022, 1e-300, 1.0, 1e300, -1e300])
+@pytest.mark.parametrize("value", [0.0, 2.0**-1022, 1e-300, 1.0, 1e300, -1e300])
 def test_single_value_returns_as_it_went_in(value):
     scale = choose_scale(abs(value), 1, np.float64)
-    quantum = 2.0 ** -min(int(scale.exponents) + scale.low_bits, 1074)
-    expected = value if abs(value) >= quantum else 0.0
-    assert to_float(fixed_sum([value], scale), scale) == expected
+    assert to_float(fixed_sum([value], scale), scale) == value
+
+
+@pytest.mark.parametrize("value", [5e-324, 1e-310, 1e-307])
+def test_subnormal_column_is_kept_to_half_the_finest_quantum(value):
+    scale = choose_scale(value, 1, np.float64)
+    assert scale.exponents == MOST_EXPONENT
+    high, low = (int(s) for s in fixed_sum([value], scale))
+    kept = Fraction(high * 2**scale.low_bits + low, 2 ** (MOST_EXPONENT + scale.low_bits))
+    assert abs(kept - Fraction(value)) <= Fraction(1, 2 ** (MOST_EXPONENT + scale.low_bits + 1))
 
 
 def test_columns_keep_their_own_scale():

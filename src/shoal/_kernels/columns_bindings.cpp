@@ -62,7 +62,8 @@ void require_low_bits(int32_t low_bits) {
 
 template <class Array>
 void require_limbs(const Array &sums, const char *name) {
-    require(sums.shape(0) == 1 || sums.shape(0) == 2, std::string(name) + " must have 1 or 2 limbs");
+    require(sums.shape(0) == 1 || sums.shape(0) == 2,
+            std::string(name) + " must have 1 or 2 limbs");
 }
 
 template <class T>
@@ -100,9 +101,9 @@ ClusterSums cluster_sums(const Output<int64_t, 3> &sums, const Output<int64_t> &
     require_limbs(sums, "sums");
     require(static_cast<int64_t>(sums.shape(2)) == columns, "sums and X differ in columns");
     require_length(counts, clusters, "counts");
-    ClusterSums into{words(sums.data()), counts.data(), nullptr, static_cast<int64_t>(sums.shape(0)),
-                     0, clusters, columns, std::vector<uint64_t>(clusters),
-                     std::vector<uint64_t>(clusters)};
+    const auto limbs = static_cast<int64_t>(sums.shape(0));
+    ClusterSums into{words(sums.data()), counts.data(), nullptr, limbs, 0, clusters, columns,
+                     std::vector<uint64_t>(clusters), std::vector<uint64_t>(clusters)};
     if (weight_sums) {
         require_limbs(*weight_sums, "weight_sums");
         require(static_cast<int64_t>(weight_sums->shape(1)) == clusters,
@@ -128,8 +129,8 @@ RowScale row_scale(const double *shift, const Vector<int32_t> &exponents,
 
 // Sums the rows listed, or all.
 template <class X>
-void sum_listed_rows(const X &x, const Optional<Vector<int64_t>> &rows, const Vector<int32_t> &labels,
-                     const RowScale &q, ClusterSums &into) {
+void sum_listed_rows(const X &x, const Optional<Vector<int64_t>> &rows,
+                     const Vector<int32_t> &labels, const RowScale &q, ClusterSums &into) {
     require_length(labels, x.rows, "labels");
     require_within<int32_t>(labels.data(), x.rows, 0, into.clusters, "labels");
     if (rows) require_within<int64_t>(rows->data(), rows->shape(0), 0, x.rows, "rows");

@@ -13,6 +13,10 @@
 #include <type_traits>
 #include <vector>
 
+#if defined(__AVX__)
+#include <immintrin.h>
+#endif
+
 namespace shoal {
 
 #if defined(__AVX512F__)
@@ -32,6 +36,15 @@ typedef uint64_t Words __attribute__((vector_size(vector_bytes)));
 template <class D>
 using WordOf = std::conditional_t<std::is_same_v<D, double>, uint64_t, Words>;
 
+// GCC 12 takes the vector of AVX apart in __builtin_convertvector.
+inline Doubles widen(Floats values) {
+#if defined(__AVX__) && !defined(__AVX512F__)
+    return (Doubles)_mm256_cvtps_pd((__m128)values);
+#else
+    return __builtin_convertvector(values, Doubles);
+#endif
+}
+
 // One value as double, or `lanes` neighbouring values as Doubles, from any alignment.
 template <class D, class T>
 inline D load(const T *from) {
@@ -40,7 +53,7 @@ inline D load(const T *from) {
     } else if constexpr (std::is_same_v<T, float>) {
         Floats values;
         std::memcpy(&values, from, sizeof values);
-        return __builtin_convertvector(values, Doubles);
+        return widen(values);
     } else {
         D values;
         std::memcpy(&values, from, sizeof values);

@@ -76,9 +76,9 @@ void transpose(const Matrix<T> &x, Tile<T> tile, T *to) {
 template <class T>
 void gather(const Matrix<T> &x, const int64_t *rows, Tile<T> tile, T *to) {
     for (int64_t r = 0; r < tile.count; ++r) {
-        const int64_t i = rows ? rows[tile.first + r] : tile.first + r;
+        const T *from = x.at(rows ? rows[tile.first + r] : tile.first + r, tile.column);
         for (int64_t j = 0; j < tile.width; ++j)
-            to[r * tile.stride + j] = *x.at(i, tile.column + j);
+            to[r * tile.stride + j] = from[j * x.column_stride];
     }
 }
 
@@ -93,16 +93,14 @@ inline int64_t rows_at_once(int64_t columns) {
 // in place; others go through a buffer that stays in the first-level cache.
 template <class T, class Visit>
 void for_each_tile(const Matrix<T> &x, const int64_t *rows, int64_t n, Visit visit) {
-    constexpr int64_t most_columns = 64, elements = 4096, most_rows = 512;
-    if (x.column_stride == 1) {
-        const int64_t step = rows ? 1 : rows_at_once(x.columns);
+    constexpr int64_t most_columns = 64;
+    if (x.column_stride == 1 && !rows) {
+        const int64_t step = rows_at_once(x.columns);
         for (int64_t i = 0; i < n; i += step)
-            visit(Tile<T>{x.at(rows ? rows[i] : i, 0), x.row_stride, i, std::min(step, n - i), 0,
-                          x.columns});
+            visit(Tile<T>{x.at(i, 0), x.row_stride, i, std::min(step, n - i), 0, x.columns});
         return;
     }
-    const int64_t step =
-        std::clamp<int64_t>(elements / x.columns, elements / most_columns, most_rows);
+    const int64_t step = rows_at_once(std::min(most_columns, x.columns));
     std::vector<T> buffer(step * std::min(most_columns, x.columns));
     for (int64_t i = 0; i < n; i += step)
         for (int64_t j = 0; j < x.columns; j += most_columns) {

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
-#include <utility>
 #include <vector>
 
 #include "fixed_point.hpp"
@@ -53,27 +52,6 @@ struct RowScale {
     }
 };
 
-template <int limbs, bool weighted, class D, class T>
-inline void add_columns(const T *x, const double *shift, const double *scale, double weight,
-                        double low_scale, uint64_t *sums, int64_t plane) {
-    D value = load<D>(x) - load<D>(shift);
-    if constexpr (weighted) value *= weight;
-    const auto words = biased_limbs<limbs>(value * load<D>(scale), low_scale);
-    for (int limb = 0; limb < limbs; ++limb) add_to(sums + limb * plane, words[limb]);
-}
-
-template <int limbs, bool weighted, class T>
-inline void add_biased_row(const T *x, const double *shift, const double *scale, int64_t width,
-                           double weight, double low_scale, uint64_t *sums, int64_t plane) {
-    int64_t j = 0;
-    for (; j + lanes <= width; j += lanes)
-        add_columns<limbs, weighted, Doubles>(x + j, shift + j, scale + j, weight, low_scale,
-                                              sums + j, plane);
-    for (; j < width; ++j)
-        add_columns<limbs, weighted, double>(x + j, shift + j, scale + j, weight, low_scale,
-                                             sums + j, plane);
-}
-
 inline void add_weight(double weight, const RowScale &q, int64_t label, const ClusterSums &into) {
     const double t = weight * q.weight_scale;
     if (into.weight_limbs == 1) {
@@ -83,27 +61,66 @@ inline void add_weight(double weight, const RowScale &q, int64_t label, const Cl
     }
 }
 
-// Adds the rows of a tile to the cluster of their label. What the loop needs is copied out of the
-// structs, since sums might alias their members.
-template <int limbs, bool weighted, class T>
-void add_tile(const Tile<T> &tile, const int64_t *rows, const int32_t *labels, const RowScale &q,
-              ClusterSums &into) {
-    const double *shift = q.shift + tile.column, *scale = q.scale.data() + tile.column;
-    const double *weights = q.weights, low_scale = q.low_scale;
-    uint64_t *sums = into.sums + tile.column;
+// Which row of x the rows of a tile are, and what each brings.
+struct TileRows {
+    const int64_t *rows;  // null: from tile.first on
+    const int32_t *labels;
+
+    int64_t at(int64_t r) const { return rows ? rows[r] : r; }
+};
+
+// Counts the rows of a tile, and their weights.
+template <class T>
+void count_tile(const Tile<T> &tile, const TileRows &rows, const RowScale &q, ClusterSums &into) {
     uint64_t *counted = q.negative ? into.removed.data() : into.added.data();
-    const int64_t plane = into.plane(), columns = into.columns, width = tile.width;
-    const uint64_t one = tile.column == 0;
-    const T *x = tile.data;
-    for (int64_t r = tile.first; r < tile.first + tile.count; ++r, x += tile.stride) {
-        const int64_t i = rows ? rows[r] : r;
-        const int64_t label = labels[i];
+    for (int64_t r = tile.first; r < tile.first + tile.count; ++r) {
+        const int64_t i = rows.at(r), label = rows.labels[i];
         if (label < 0) continue;
-        counted[label] += one;
-        if (weighted && one) add_weight(weights[i], q, label, into);
-        add_biased_row<limbs, weighted>(x, shift, scale, width, weighted ? weights[i] : 1.0,
-                                        low_scale, sums + label * columns, plane);
+        ++counted[label];
+        if (q.weights) add_weight(q.weights[i], q, label, into);
     }
+}
+
+// Adds `strips` neighbouring D, scalars or vectors of columns, of every row of a tile, whose shifts
+// and scales stay in registers. Locals stand for members, which the sums might alias.
+template <int limbs, bool weighted, class D, int strips, class T>
+void add_strips(const Tile<T> &tile, int64_t j, TileRows rows, const RowScale &q,
+                const ClusterSums &into) {
+    constexpr int64_t step = sizeof(D) / sizeof(double);
+    D shift[strips], scale[strips];
+    for (int s = 0; s < strips; ++s) {
+        shift[s] = load<D>(q.shift + tile.column + j + s * step);
+        scale[s] = load<D>(q.scale.data() + tile.column + j + s * step);
+    }
+    const double *weights = q.weights, low_scale = q.low_scale;
+    const int64_t plane = into.plane(), columns = into.columns, stride = tile.stride;
+    uint64_t *const sums = into.sums + tile.column + j;
+    const T *x = tile.data + j;
+    for (int64_t r = tile.first, end = r + tile.count; r < end; ++r, x += stride) {
+        const int64_t i = rows.at(r), label = rows.labels[i];
+        if (label < 0) continue;
+        for (int s = 0; s < strips; ++s) {
+            D value = load<D>(x + s * step) - shift[s];
+            if constexpr (weighted) value *= weights[i];
+            const auto words = biased_limbs<limbs>(value * scale[s], low_scale);
+            for (int limb = 0; limb < limbs; ++limb)
+                add_to(sums + limb * plane + label * columns + s * step, words[limb]);
+        }
+    }
+}
+
+// Adds the columns from j on that fill a D, and returns the first that is left.
+template <int limbs, bool weighted, class D, class T>
+int64_t add_columns(const Tile<T> &tile, int64_t j, TileRows rows, const RowScale &q,
+                    const ClusterSums &into) {
+    constexpr int64_t step = sizeof(D) / sizeof(double);
+    for (; j + 4 * step <= tile.width; j += 4 * step)
+        add_strips<limbs, weighted, D, 4>(tile, j, rows, q, into);
+    const int64_t strips = (tile.width - j) / step;
+    if (strips == 3) add_strips<limbs, weighted, D, 3>(tile, j, rows, q, into);
+    if (strips == 2) add_strips<limbs, weighted, D, 2>(tile, j, rows, q, into);
+    if (strips == 1) add_strips<limbs, weighted, D, 1>(tile, j, rows, q, into);
+    return j + strips * step;
 }
 
 // Adds the n rows of x listed in `rows` (all, where it is null) to the cluster of their label.
@@ -113,7 +130,17 @@ void sum_rows(const Matrix<T> &x, const int64_t *rows, int64_t n, const int32_t 
               const RowScale &q, ClusterSums &into) {
     with_limbs(into.limbs, q.weights, [&]<int limbs, bool weighted>() {
         for_each_tile(x, rows, n, [&](const Tile<T> &tile) {
-            add_tile<limbs, weighted>(tile, rows, labels, q, into);
+            const TileRows tile_rows{rows, labels};
+            if (tile.column == 0) count_tile(tile, tile_rows, q, into);
+            // The sums of many wide rows fill the first-level cache: finish each row there.
+            Tile<T> part = tile;
+            part.count = tile.width < 64 ? tile.count : 1;
+            for (; part.first < tile.first + tile.count; part.first += part.count) {
+                const int64_t j =
+                    add_columns<limbs, weighted, Doubles>(part, 0, tile_rows, q, into);
+                add_columns<limbs, weighted, double>(part, j, tile_rows, q, into);
+                part.data += part.count * part.stride;
+            }
         });
     });
 }

@@ -100,12 +100,14 @@ def to_float(sums: NDArray[np.int64], scale: Scale) -> NDArray[np.float64]:
     >>> scale = choose_scale(8.0, n_rows=10, dtype=np.float64)
     >>> high = np.int64(3) << np.int64(scale.exponents)
     >>> to_float(np.array([high, 0]), scale)
-    array(3.)
+    np.float64(3.0)
     """
     if scale.limbs == 1:
-        return np.ldexp(sums[0].astype(np.float64), -scale.exponents)
-    whole, shift = _normalised(sums[0], sums[1], scale.low_bits)
-    return np.ldexp(whole.astype(np.float64), -(scale.exponents + shift))
+        whole, shift = sums[0], np.zeros((), np.int64)
+    else:
+        whole, shift = _normalised(sums[0], sums[1], scale.low_bits)
+    values: NDArray[np.float64] = np.ldexp(whole.astype(np.float64), -(scale.exponents + shift))
+    return values
 
 
 def _normalised(
