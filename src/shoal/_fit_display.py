@@ -121,9 +121,10 @@ def table_of(fits: tuple[FitView, ...]) -> "Table":
 
 
 def position(fit: FitView) -> str:
-    """Which pass and, once there is one, which iteration."""
-    of_max = f"/{fit.max_iter}" if fit.max_iter else ""
-    return f"pass {fit.n_passes}, iteration {fit.n_iter}{of_max}"
+    """Which pass and, where there are iterations, which iteration."""
+    if not fit.max_iter:
+        return f"pass {fit.n_passes}" + (f", iteration {fit.n_iter}" if fit.n_iter else "")
+    return f"pass {fit.n_passes}, iteration {fit.n_iter}/{fit.max_iter}"
 
 
 def figures(fit: FitView) -> tuple[str, str, str]:
@@ -133,11 +134,11 @@ def figures(fit: FitView) -> tuple[str, str, str]:
 
 
 def time_left(fit: FitView) -> str:
+    """Of this pass, and at most of the fit: it may converge before ``max_iter``."""
     of_pass, of_fit = fit.pass_seconds_left, fit.seconds_left
-    parts = [] if of_pass is None else [f"pass {clock(of_pass)}"]
-    # An upper bound: a fit may converge before max_iter.
-    parts += [] if of_fit is None else [f"fit at most {clock(of_fit)}"]
-    return f"left: {', '.join(parts)}" if parts else ""
+    parts = [] if of_pass is None else [clock(of_pass)]
+    parts += [] if of_fit is None else [f"fit < {clock(of_fit)}"]
+    return f"left {', '.join(parts)}" if parts else ""
 
 
 def rows(count: float) -> str:
@@ -149,10 +150,10 @@ def rows(count: float) -> str:
 
 
 def clock(seconds: float) -> str:
-    """Seconds as ``h:mm:ss``."""
+    """Seconds as ``m:ss`` or ``h:mm:ss``."""
     minutes, second = divmod(round(seconds), 60)
-    hour, minute = divmod(minutes, 60)
-    return f"{hour}:{minute:02}:{second:02}"
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
 display = FitDisplay()

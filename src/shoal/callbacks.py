@@ -7,7 +7,8 @@ typed events.
 
 Without any callback, a fit that runs longer than two seconds in a terminal or notebook shows a
 progress bar on stderr, gone when the fit ends. ``verbose=1`` logs a line an iteration at level
-INFO to the logger ``"shoal"``; where no logging is configured, those lines go to stderr.
+INFO to the logger ``"shoal"``, whose level becomes INFO unless it has one; where no logging is
+configured, those lines go to stderr.
 """
 
 import logging
@@ -185,9 +186,10 @@ class FitProgress:
         self.loss: float | None = None
         self.n_iter = self.n_passes = self.pass_rows = self.n_rows_read = 0
         self._lock = Lock()
-        self._began = self._iteration_began = self._pass_began = monotonic()
-        self._iterations = self._rows_before_iteration = self._previous_rows = 0
-        self._previous_began = self._began
+        self._began = self._iteration_began = monotonic()
+        self._pass_began = self._previous_began = self._began
+        self._rows_before_iteration = self._previous_rows = self._n_timed = 0
+        self._iteration_seconds = 0.0
 
     @contextmanager
     def run(self) -> Iterator[None]:
@@ -213,15 +215,14 @@ class FitProgress:
         ``attributes()`` are the fitted attributes of an estimator that ended here, for
         callbacks that ask for a ``fitted_estimator``.
         """
+        seconds = monotonic() - self._iteration_began
+        n_rows = self.n_rows_read - self._rows_before_iteration
         self.n_iter, self.loss = n_iter, loss
-        self._iterations += 1
-        event = IterationEnded(
-            self.name,
-            n_iter,
-            loss,
-            monotonic() - self._iteration_began,
-            self.n_rows_read - self._rows_before_iteration,
+        self._n_timed, self._iteration_seconds = (
+            self._n_timed + 1,
+            self._iteration_seconds + seconds,
         )
+        event = IterationEnded(self.name, n_iter, loss, seconds, n_rows)
         if self.verbose:
             _log(event)
         wants_end = self.tell(event)
@@ -265,12 +266,10 @@ class FitProgress:
 
     @property
     def seconds_left(self) -> float | None:
-        """Time left if every iteration up to ``max_iter`` is taken and takes as long."""
-        if self.max_iter is None or not self._iterations:
+        """Time left if every iteration up to ``max_iter`` is taken, at the mean time of one."""
+        if self.max_iter is None or not self._n_timed:
             return None
-        now = monotonic()
-        each = (now - self._began) / (self._iterations + 1)
-        return max((self.max_iter - self.n_iter) * each, 0.0)
+        return (self.max_iter - self.n_iter) * self._iteration_seconds / self._n_timed
 
 
 class _Tasks:
