@@ -38,10 +38,10 @@ def show_versions() -> None:
     Examples
     --------
     >>> import shoal
-    >>> shoal.show_versions()  # doctest: +ELLIPSIS
+    >>> shoal.show_versions()  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
     <BLANKLINE>
     System
-        python: 3...
+    python: 3...
     """
     sections = {
         "System": _system(),
