@@ -228,7 +228,7 @@ class BlockCache:
 
     def _read_at(self, offset: int, buffer: AnyArray) -> bool:
         """Fill `buffer` from the file; False where the file ends before."""
-        view = memoryview(buffer)
+        view = buffer.data
         while view.nbytes:
             n_read = os.preadv(self._file, [view[:_MAX_TRANSFER]], offset)
             if n_read == 0:
@@ -407,7 +407,7 @@ def _checksum(parts: Iterable[AnyArray]) -> int:
 def _bytes(part: AnyArray) -> memoryview:
     """The values of a packed array, without a copy."""
     flat = part if part.flags.c_contiguous else part.T
-    return memoryview(flat.reshape(-1).view(np.uint8))
+    return flat.reshape(-1).view(np.uint8).data
 
 
 def _matrix(parts: dict[str, AnyArray], shape: tuple[int, int]) -> Matrix:

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 import psutil
@@ -31,6 +31,10 @@ _FEW_ROWS = 4096
 
 #: Share of the budget left to what no plan sees: allocators round up and give back late.
 _SLACK = 1 / 8
+
+#: But at least this, and half of the budget at most: of what scikit-learn imports where it is
+#: installed, pandas above all, so much does not fit the 150 MB that come on top of budgets.
+_LIBRARIES_BYTES = 64_000_000
 
 #: A Python string with its place in an array.
 _OBJECT_BYTES = 72
@@ -90,8 +94,7 @@ class Plan:
 
     def __str__(self) -> str:
         lines = [
-            f"{self.n_rows:,} rows of {format_bytes(self.row_bytes)} within "
-            f"{format_bytes(self.memory_bytes)}, {self.n_threads} threads:",
+            self._title,
             f"  blocks     {self.block_rows:,} rows ({format_bytes(self._block_bytes)}) at most",
             self._in_flight_line,
             self._kept_line,
@@ -115,6 +118,13 @@ class Plan:
     def blocks_ahead(self) -> int:
         """Blocks that wait to be taken while each thread has one in hand and one is read."""
         return self.blocks_in_flight - self.n_threads - 1
+
+    @property
+    def _title(self) -> str:
+        return (
+            f"{self.n_rows:,} rows of {format_bytes(self.row_bytes)} within "
+            f"{format_bytes(self.memory_bytes)}, {self.n_threads} threads:"
+        )
 
     @property
     def _block_bytes(self) -> int:
@@ -175,14 +185,14 @@ def plan(dataset: "Dataset", memory_bytes: int, n_threads: int, beside_row_bytes
     # blocks are read back, one is in hand and two are ahead.
     blocks_in_flight = 3 * n_threads
     flight_row = n_threads * (2 * row + max(row, round(source_row * source.density)))
-    room = int(memory_bytes * (1 - _SLACK)) - held
+    room = _room(memory_bytes) - held
     n_readers = max(1, min(n_threads, room // 4 // reader)) if reader else n_threads
     block_rows = _block_rows(dataset, row, n_threads, (room // 4) // flight_row, are_views)
     if are_views:
         flight_row = 0
     in_flight = block_rows * flight_row + n_readers * reader
     if in_flight > room:
-        suffices = int((block_rows * flight_row + reader + held) / (1 - _SLACK)) + 1
+        suffices = _budget(block_rows * flight_row + reader + held)
         raise MemoryBudgetError(
             f"A memory budget of {format_bytes(memory_bytes)} is too small for {dataset!r}: "
             f"{blocks_in_flight} blocks of {block_rows} rows for {n_threads} threads take "
@@ -211,6 +221,17 @@ def plan(dataset: "Dataset", memory_bytes: int, n_threads: int, beside_row_bytes
         cached_bytes=0 if source.in_memory or total <= kept else total - kept,
         are_views=are_views,
     )
+
+
+def _room(memory_bytes: int) -> int:
+    """What a budget leaves to blocks and what stands beside them."""
+    slack = max(round(memory_bytes * _SLACK), _LIBRARIES_BYTES)
+    return memory_bytes - min(slack, memory_bytes // 2)
+
+
+def _budget(room: int) -> int:
+    """The smallest budget that leaves this room."""
+    return min(2 * room, max(round(room / (1 - _SLACK)) + 1, room + _LIBRARIES_BYTES))
 
 
 def _block_rows(
@@ -289,7 +310,7 @@ def memory_bytes(memory: int | str | None) -> int:
     if memory is None:
         return available_memory_bytes() // 2
     n_bytes = _parsed_bytes(memory) if isinstance(memory, str) else memory
-    if isinstance(n_bytes, bool) or not isinstance(n_bytes, int | np.integer) or n_bytes < 1:
+    if not _is_positive_integer(n_bytes):
         raise ParameterError(
             f"memory must be a positive number of bytes, a text such as '2GB' or '512MiB', or "
             f"None, not {memory!r}."
@@ -335,9 +356,13 @@ def threads(n_threads: int | None) -> int:
     """
     if n_threads is None:
         return _available_threads()
-    if isinstance(n_threads, bool) or not isinstance(n_threads, int | np.integer) or n_threads < 1:
+    if not _is_positive_integer(n_threads):
         raise ParameterError(f"n_threads must be a positive integer or None, not {n_threads!r}.")
     return int(n_threads)
+
+
+def _is_positive_integer(value: object) -> TypeGuard[int]:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and int(value) > 0
 
 
 def _available_threads() -> int:
