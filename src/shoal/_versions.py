@@ -21,6 +21,7 @@ DEPENDENCIES = (
     "threadpoolctl",
     "rich",
     "typer",
+    "xxhash",
 )
 OPTIONAL_DEPENDENCIES = ("dask", "distributed", "cryptography", "matplotlib", "pandas", "polars")
 
