@@ -154,10 +154,12 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _write_members(file: IO[bytes], packed: Any, arrays: Mapping[str, AnyArray]) -> None:
+    # A ZipInfo made by hand has a fixed date, so that equal trees give equal files.
     with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr(_member(TREE), json.dumps(packed, indent=1, allow_nan=False))
+        archive.writestr(zipfile.ZipInfo(TREE), json.dumps(packed, indent=1, allow_nan=False))
         for name, array in arrays.items():
-            with archive.open(_member(f"{name}.npy"), "w", force_zip64=True) as member:
+            info = zipfile.ZipInfo(f"{name}.npy")
+            with archive.open(info, "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, array, allow_pickle=False)
         archive.comment = b"0" * DIGEST_BYTES
 
@@ -165,11 +167,6 @@ def _write_members(file: IO[bytes], packed: Any, arrays: Mapping[str, AnyArray])
 def _read_members(file: IO[bytes]) -> Any:
     with zipfile.ZipFile(file) as archive:
         return _unpack(json.loads(archive.read(TREE)), lambda name: _array(archive, name))
-
-
-def _member(name: str) -> zipfile.ZipInfo:
-    # A fixed date, so that equal trees give equal files.
-    return zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
 
 
 def _digest(file: IO[bytes]) -> bytes:

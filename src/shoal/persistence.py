@@ -130,12 +130,12 @@ def _is_fitted_name(name: str) -> bool:
 
 def _public_name(cls: type) -> str:
     """``shoal.cluster.KMeans``: where users import the class from."""
-    package = ".".join(cls.__module__.split(".")[:2])
-    if not package.startswith("shoal.") or not issubclass(cls, BaseEstimator):
+    if not _is_ours(cls):
         raise ModelFileError(
             f"{cls.__module__}.{cls.__qualname__} is not an estimator of Shoal and cannot be "
             "saved by save_model; save Shoal's estimators one by one, or use joblib.dump"
         )
+    package = ".".join(cls.__module__.split(".")[:2])
     is_public = getattr(import_module(package), cls.__name__, None) is cls
     return f"{package if is_public else cls.__module__}.{cls.__qualname__}"
 
@@ -146,10 +146,13 @@ def _class(name: str) -> Any:
         raise ImportError(f"{name} is not in shoal")
     module, _, class_name = name.rpartition(".")
     cls = getattr(import_module(module), class_name)
-    if not (isinstance(cls, type) and issubclass(cls, BaseEstimator)):
-        raise ImportError(f"{name} is not an estimator")
-    _public_name(cls)
+    if not (isinstance(cls, type) and _is_ours(cls)):
+        raise ImportError(f"{name} is not an estimator of Shoal")
     return cls
+
+
+def _is_ours(cls: type) -> bool:
+    return issubclass(cls, BaseEstimator) and cls.__module__.startswith("shoal.")
 
 
 def _read(path: Path) -> Mapping[str, Any]:
