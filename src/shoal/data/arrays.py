@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from hashlib import sha256
 from typing import Any
 
 import numpy as np
+import xxhash
 from numpy.lib.stride_tricks import as_strided
 from scipy import sparse
 from sklearn.utils import check_array
@@ -67,21 +67,26 @@ class ArraySource(Source):
     @cached_property
     def _fingerprint(self) -> str:
         """A hash of shape, type and values; the same for any strides."""
-        digest = sha256(f"{self._X.shape} {self._X.dtype}".encode())
+        digest = xxhash.xxh3_128(f"{self._X.shape} {self._X.dtype}".encode())
         for start in range(0, self._X.shape[0], _HASHED_ROWS):
             rows = _rows(self._X, start, start + _HASHED_ROWS)
             dense = isinstance(rows, np.ndarray)
             for part in (rows,) if dense else (rows.data, rows.indices, rows.indptr):
-                digest.update(memoryview(np.ascontiguousarray(part)))
+                digest.update(np.ascontiguousarray(part).data)
         return digest.hexdigest()
 
 
 def grid(n_rows: int, file: str) -> tuple[Cell, ...]:
     """The cells of `n_rows` rows that have no grid of their own."""
     return tuple(
-        Cell(index, first, min(CELL_ROWS, n_rows - first), file, first)
-        for index, first in enumerate(range(0, n_rows, CELL_ROWS))
+        Cell(index, index * CELL_ROWS, length, file, index * CELL_ROWS)
+        for index, length in enumerate(cell_lengths(n_rows))
     )
+
+
+def cell_lengths(n_rows: int) -> Iterator[int]:
+    """Number of rows of each cell of `n_rows` rows that have no grid of their own."""
+    return (min(CELL_ROWS, n_rows - first) for first in range(0, n_rows, CELL_ROWS))
 
 
 def pieces(cell: Cell, max_rows: int) -> Iterator[tuple[int, int]]:
@@ -97,7 +102,7 @@ def matrix_of(columns: Sequence[Any]) -> AnyArray | None:
     The columns of a data frame often lie side by side in one matrix, and Python has lost sight
     of it.
     """
-    if not all(isinstance(column, np.ndarray) for column in columns) or len(columns) == 0:
+    if not columns or not all(isinstance(column, np.ndarray) for column in columns):
         return None
     first = columns[0]
     places = [column.__array_interface__["data"][0] for column in columns]
@@ -125,7 +130,8 @@ def _owner(array: AnyArray) -> Any:
 def as_matrix(X: Any) -> Matrix:
     """`X` as a checked 2-D array or CSR array, without a copy where it is one already."""
     if isinstance(X, np.ma.MaskedArray):
-        X = X.filled(np.nan) if X.dtype.kind == "f" else X.astype(np.float64).filled(np.nan)
+        floating = X if X.dtype.kind == "f" else X.astype(np.float64)
+        X = np.where(np.ma.getmaskarray(X), np.nan, floating.data)
     try:
         matrix = check_array(X, accept_sparse="csr", ensure_all_finite=False)
     except ValueError as error:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -13,7 +13,8 @@ from urllib.parse import unquote
 import pyarrow as pa
 from fsspec.core import url_to_fs
 
-from shoal.exceptions import CorruptFileError, FileChangedError, FileError
+from shoal.data.source import Cell, Column
+from shoal.exceptions import CorruptFileError, FileChangedError, FileError, SchemaError
 
 _NO_HIVE_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
@@ -129,6 +130,44 @@ def fingerprint(files: Iterable[File]) -> str:
     """A hash of names, sizes and versions; the same wherever their folder stands."""
     signs = [(file.below, file.n_bytes, file.version) for file in files]
     return sha256(repr(signs).encode()).hexdigest()
+
+
+def common_columns(
+    files: Sequence[File], columns_of: Callable[[File], tuple[Column, ...]]
+) -> tuple[Column, ...]:
+    """The columns of all files, in the order of the first; SchemaError where they differ."""
+    columns = columns_of(files[0])
+    expected = {column.name: column.dtype for column in columns}
+    for file in files[1:]:
+        found = {column.name: column.dtype for column in columns_of(file)}
+        for name in {**expected, **found}:
+            if expected.get(name) != found.get(name):
+                raise SchemaError(
+                    f"Column {name!r} is {found.get(name, 'absent')} in {file.name}, but "
+                    f"{expected.get(name, 'absent')} in {files[0].name}. Files of one dataset "
+                    "have the same columns: write them alike, or open them apart."
+                )
+    return columns
+
+
+def lay_cells(
+    files: Sequence[File], lengths_of: Callable[[File], Iterable[int]]
+) -> tuple[Cell, ...]:
+    """The grid of files that each are cut into runs of rows of the given lengths.
+
+    The address of a cell is the number of its file and of its run in the file.
+    """
+    cells: list[Cell] = []
+    first_row = 0
+    for number, file in enumerate(files):
+        first_row_in_file = 0
+        for run, n_rows in enumerate(lengths_of(file)):
+            if n_rows:
+                place = (first_row, n_rows, file.name, first_row_in_file, (number, run))
+                cells.append(Cell(len(cells), *place))
+            first_row += n_rows
+            first_row_in_file += n_rows
+    return tuple(cells)
 
 
 def natural_order(name: str) -> list[tuple[bool, int, str]]:

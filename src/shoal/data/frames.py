@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from hashlib import sha256
 from typing import Any, TypeAlias
 
 import narwhals as nw
 import numpy as np
 import pyarrow as pa
+import xxhash
 
 from shoal._typing import AnyArray, Rows
 from shoal.data import arrow
@@ -72,15 +72,14 @@ class FrameSource(Source):
     @cached_property
     def _fingerprint(self) -> str:
         """A hash of names, types and values."""
-        digest = sha256(repr(self._columns).encode())
+        digest = xxhash.xxh3_128(repr(self._columns).encode())
         for values in self._values:
             for start in range(0, self._n_rows, _HASHED_ROWS):
                 decoded = _decoded(values[start : start + _HASHED_ROWS])
-                digest.update(
-                    repr(decoded.tolist()).encode()
-                    if decoded.dtype.kind == "O"
-                    else memoryview(np.ascontiguousarray(decoded))
-                )
+                if decoded.dtype.kind == "O":
+                    digest.update(repr(decoded.tolist()).encode())
+                else:
+                    digest.update(np.ascontiguousarray(decoded).data)
         return digest.hexdigest()
 
 
@@ -126,5 +125,8 @@ def _decoded(values: _Values) -> AnyArray:
         return arrow.to_numpy(values)
     if values.dtype.kind != "O":
         return values
-    missing = np.array([value is None or value != value for value in values], dtype=bool)  # noqa: PLR0124 - NaN alone differs
-    return np.where(missing, None, values)
+    return np.fromiter(
+        (None if value != value else value for value in values),  # noqa: PLR0124 - NaN alone
+        dtype=object,
+        count=len(values),
+    )

@@ -10,9 +10,13 @@ import numpy as np
 
 from shoal._typing import AnyArray, Float64Array
 from shoal.data.arrays import ArraySource
+from shoal.data.csv import CSVSource
+from shoal.data.dask_collections import DaskSource, is_dask_collection
 from shoal.data.dataset import Dataset
 from shoal.data.files import File, find_files
 from shoal.data.frames import FrameSource, is_frame
+from shoal.data.ipc import IPCSource
+from shoal.data.npy import NpySource
 from shoal.data.parquet import ParquetSource
 from shoal.data.source import Column, Source
 from shoal.exceptions import ColumnError, DataError, FileError, SchemaError
@@ -20,6 +24,14 @@ from shoal.exceptions import ColumnError, DataError, FileError, SchemaError
 _FILE_SOURCES: dict[str, Callable[[Sequence[File]], Source]] = {
     ".parquet": ParquetSource,
     ".pq": ParquetSource,
+    ".arrow": IPCSource,
+    ".feather": IPCSource,
+    ".ipc": IPCSource,
+    ".csv": CSVSource,
+    ".csv.gz": CSVSource,
+    ".tsv": CSVSource,
+    ".tsv.gz": CSVSource,
+    ".npy": NpySource,
 }
 
 #: Types whose every value float32 represents exactly.
@@ -110,12 +122,19 @@ def _source(data: Any, schema: dict[str, Any] | None) -> Source:
         return data
     if is_paths(data):
         return _file_source(data, schema)
-    if schema is not None:
-        raise ValueError("schema is for CSV files: other data have types of their own.")
+    _refuse_schema(schema)
+    if is_dask_collection(data):
+        return DaskSource(data)
     return FrameSource(data) if is_frame(data) else ArraySource(data)
 
 
+def _refuse_schema(schema: dict[str, Any] | None) -> None:
+    if schema is not None:
+        raise ValueError("schema is for CSV files: other data have types of their own.")
+
+
 def is_paths(data: Any) -> bool:
+    """Whether `data` names files."""
     if isinstance(data, list | tuple) and data:
         return all(isinstance(path, str | os.PathLike) for path in data)
     return isinstance(data, str | os.PathLike)
@@ -130,6 +149,9 @@ def _file_source(paths: Any, schema: dict[str, Any] | None) -> Source:
             f"Files of one dataset are of one kind, but these differ: {', '.join(kinds.values())}."
         )
     (kind,) = kinds
+    if kind is CSVSource:
+        return CSVSource(files, schema)
+    _refuse_schema(schema)
     return kind(files)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from shoal._typing import AnyArray, Rows
 from shoal.data import arrow
-from shoal.data.files import AnyPath, File, find_files, fingerprint
+from shoal.data.files import AnyPath, File, common_columns, find_files, fingerprint, lay_cells
 from shoal.data.source import Cell, Column, Source
 from shoal.exceptions import SchemaError
 
@@ -38,7 +38,7 @@ class ParquetSource(Source):
 
     def __init__(self, paths: AnyPath | Iterable[AnyPath]) -> None:
         self._files = find_files(paths, (".parquet", ".pq"))
-        self._columns = _common_columns(self._files)
+        self._columns = common_columns(self._files, _file_columns)
         self._hive = _hive_columns(self._files)
 
     @property
@@ -51,18 +51,7 @@ class ParquetSource(Source):
 
     @cached_property
     def _cells(self) -> tuple[Cell, ...]:
-        cells: list[Cell] = []
-        first_row = 0
-        for number, file in enumerate(self._files):
-            first_row_in_file = 0
-            for group, n_rows in enumerate(_row_groups(file)):
-                if n_rows:
-                    address = (number, group)
-                    place = (first_row, n_rows, file.name, first_row_in_file, address)
-                    cells.append(Cell(len(cells), *place))
-                first_row += n_rows
-                first_row_in_file += n_rows
-        return tuple(cells)
+        return lay_cells(self._files, _row_groups)
 
     def read(self, cell: Cell, columns: Sequence[int], max_rows: int) -> Iterator[Rows]:
         number, group = cell.address
@@ -73,7 +62,7 @@ class ParquetSource(Source):
             yield [
                 values[self._columns[position].name]
                 if position < stored
-                else np.broadcast_to(hive[position - stored][number], n_rows)
+                else np.broadcast_to(hive[position - stored][number : number + 1], n_rows)
                 for position in columns
             ]
 
@@ -124,22 +113,6 @@ def _row_groups(file: File) -> list[int]:
 def _file_columns(file: File) -> tuple[Column, ...]:
     """The columns of one file."""
     return tuple(arrow.column(field) for field in _metadata(file).schema.to_arrow_schema())
-
-
-def _common_columns(files: Sequence[File]) -> tuple[Column, ...]:
-    """The columns of all files, in the order of the first."""
-    columns = _file_columns(files[0])
-    expected = {column.name: column.dtype for column in columns}
-    for file in files[1:]:
-        found = {column.name: column.dtype for column in _file_columns(file)}
-        for name in {**expected, **found}:
-            if expected.get(name) != found.get(name):
-                raise SchemaError(
-                    f"Column {name!r} is {found.get(name, 'absent')} in {file.name}, but "
-                    f"{expected.get(name, 'absent')} in {files[0].name}. Files of one dataset "
-                    "have the same columns: write them alike, or open them apart."
-                )
-    return columns
 
 
 def _hive_columns(files: Sequence[File]) -> dict[str, AnyArray]:

@@ -1,0 +1,165 @@
+"""Rows of Dask arrays and data frames."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+
+from shoal._typing import Rows
+from shoal.data.arrays import ArraySource
+from shoal.data.frames import FrameSource
+from shoal.data.source import Cell, Column, Source
+from shoal.exceptions import DataError, EngineError
+
+
+class DaskSource(Source):
+    """Rows of a Dask collection; a cell is a row block of the array or frame.
+
+    A row block is computed where it is read, from its own part of the graph, on the reading
+    thread: rows do not pass through the client. Blocks of persisted collections are fetched from
+    the workers that hold them. Unknown lengths are computed once, when the source is made.
+
+    Parameters
+    ----------
+    collection : dask.array.Array of shape (n_rows, n_columns) or dask.dataframe.DataFrame
+
+    Raises
+    ------
+    DataError
+        Another collection, or an array that is not 2-D.
+    """
+
+    def __init__(self, collection: Any) -> None:
+        if hasattr(collection, "chunks"):
+            self._columns, delayed = _array_blocks(collection)
+        elif hasattr(collection, "npartitions") and hasattr(collection, "columns"):
+            self._columns = FrameSource(collection._meta_nonempty).columns
+            delayed = collection.to_delayed()
+        else:
+            raise DataError(f"Expected a Dask Array or DataFrame, got {type(collection).__name__}.")
+        self._parts = [_part(block) for block in delayed]
+        self._cells = _lay_cells(_lengths(collection, delayed))
+        self._client: Any = None
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return self._columns
+
+    def cells(self) -> Sequence[Cell]:
+        return self._cells
+
+    def read(self, cell: Cell, columns: Sequence[int], max_rows: int) -> Iterator[Rows]:
+        (number,) = cell.address
+        rows = self._parts[number].compute(self._client)
+        source = ArraySource(rows) if hasattr(rows, "reshape") else FrameSource(rows)
+        return source.read(replace(cell, first_row=0), columns, max_rows)
+
+    def fingerprint(self) -> str:
+        keys = [part.key for part in self._parts]
+        return sha256(repr((keys, self._columns)).encode()).hexdigest()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        # Only the thread that unpickles knows its worker, and so the way to persisted blocks.
+        if any(part.futures for part in self._parts):
+            self._client = _own_client()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_client": None}
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What it takes to compute one row block: its key and the tasks it needs."""
+
+    key: Any
+    tasks: dict[Any, Any]
+
+    @property
+    def futures(self) -> dict[Any, Any]:
+        """The inputs that the cluster holds."""
+        if "distributed" not in sys.modules:
+            return {}
+        from distributed import Future
+
+        return {key: task for key, task in self.tasks.items() if isinstance(task, Future)}
+
+    def compute(self, client: Any) -> Any:
+        """The row block; `client` fetches what the cluster holds after a journey."""
+        import dask
+        from dask.local import get_sync
+
+        futures = self.futures
+        for future in futures.values():
+            if client is not None:
+                future.bind_client(client)
+            elif future.client is None:
+                raise EngineError(
+                    "Rows of a persisted Dask collection are read where no Dask client is. Use "
+                    "DaskEngine with the cluster that holds them, or do not persist."
+                )
+        held = {key: future.result() for key, future in futures.items()}
+        with dask.config.set(scheduler="synchronous"):
+            return get_sync({**self.tasks, **held}, self.key)
+
+
+def is_dask_collection(data: Any) -> bool:
+    """Whether `data` is a Dask collection, without importing Dask to know."""
+    if "dask" not in sys.modules:
+        return False
+    from dask import is_dask_collection as is_collection
+
+    return bool(is_collection(data))
+
+
+def _array_blocks(array: Any) -> tuple[tuple[Column, ...], list[Any]]:
+    """Columns, and row blocks as delayed values, of a Dask array."""
+    if array.ndim != 2:
+        raise DataError(
+            f"Expected 2D array, got {array.ndim}D array instead: a Dask array of shape "
+            f"{array.shape}. Reshape your data by array.reshape(-1, 1) if it has a single feature."
+        )
+    columns = tuple(Column(f"x{position}", array.dtype) for position in range(array.shape[1]))
+    return columns, array.rechunk({1: -1}).to_delayed()[:, 0].tolist()
+
+
+def _part(delayed: Any) -> _Part:
+    """The tasks that a delayed value needs, without those of others."""
+    from dask.optimization import cull
+
+    tasks, _ = cull(delayed.dask, [delayed.key])
+    return _Part(delayed.key, dict(tasks))
+
+
+def _lengths(collection: Any, delayed: Sequence[Any]) -> list[int]:
+    """Number of rows of each row block, computed where the collection does not know."""
+    import dask
+
+    if hasattr(collection, "chunks") and not np.isnan(collection.chunks[0]).any():
+        return list(collection.chunks[0])
+    return list(dask.compute(*map(dask.delayed(len), delayed)))
+
+
+def _lay_cells(lengths: Sequence[int]) -> tuple[Cell, ...]:
+    """A cell for each row block that has rows."""
+    cells: list[Cell] = []
+    first_row = 0
+    for number, n_rows in enumerate(lengths):
+        if n_rows:
+            name = "Dask collection"
+            cells.append(Cell(len(cells), first_row, n_rows, name, first_row, (number,)))
+        first_row += n_rows
+    return tuple(cells)
+
+
+def _own_client() -> Any:
+    """The client of the worker or process that this thread belongs to, if any."""
+    from distributed import get_client
+
+    try:
+        return get_client()
+    except ValueError:
+        return None
