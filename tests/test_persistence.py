@@ -154,7 +154,7 @@ def test_only_estimators_of_shoal_are_saved(path, other):
 def test_only_estimators_of_shoal_are_loaded(path, name):
     save_model(Shift(), path)
     changed(path, **{"class": name, "parameters": {}})
-    with pytest.raises(ModelFileError, match="which this Shoal .* cannot make"):
+    with pytest.raises(ModelFileError, match=r"which this Shoal .* cannot make"):
         load_model(path)
 
 
