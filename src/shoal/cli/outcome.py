@@ -1,0 +1,62 @@
+"""How a command ends: one message where something went wrong, and an exit code."""
+
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import typer
+
+#: Exit codes: something went wrong; interrupted (128 + SIGINT). Wrong usage is typer's 2.
+FAILED, INTERRUPTED = 1, 130
+
+
+@contextmanager
+def reported(debug: bool, checkpoint: Path | None = None) -> Iterator[None]:
+    """Turn what ends the command early into one message on stderr and an exit code.
+
+    Parameters
+    ----------
+    debug : bool
+        Whether to show tracebacks.
+    checkpoint : path, default=None
+        From where the work can be resumed.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo(f"\nshoal: interrupted. {_way_back(checkpoint)}", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    except (typer.Exit, typer.BadParameter):
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, a traceback helps no user
+        typer.echo(traceback.format_exc() if debug else f"shoal: {_message(error)}", err=True)
+        raise typer.Exit(FAILED) from None
+
+
+@contextmanager
+def say_warnings() -> Iterator[None]:
+    """Say warnings as the command says errors, without the place in the code."""
+    with warnings.catch_warnings():
+        warnings.showwarning = _say_warning
+        yield
+
+
+def _say_warning(message: Warning | str, *_: Any) -> None:
+    typer.echo(f"shoal: warning: {message}", err=True)
+
+
+def _way_back(checkpoint: Path | None) -> str:
+    if checkpoint is None:
+        return "Nothing was saved; a fit with --checkpoint FILE can be resumed."
+    return f"Run the same command again to go on from the checkpoint {checkpoint}."
+
+
+def _message(error: Exception) -> str:
+    """What went wrong, on one line."""
+    text = " ".join(str(error).split())
+    if text and isinstance(error, ValueError | TypeError | OSError | MemoryError | ImportError):
+        return text
+    return f"{type(error).__name__}: {text} (--debug shows where)"

@@ -1,0 +1,45 @@
+"""``shoal predict``: labels to a file, whole or not at all."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from shoal import save_model
+from shoal.cluster import KMeans
+
+
+@pytest.fixture
+def model(tmp_path):
+    fitted = KMeans(2, init=[[0.0], [10.0]]).fit(pa.table({"a": [0.0, 10.0]}))
+    save_model(fitted, tmp_path / "model")
+    return fitted
+
+
+def test_columns_are_found_by_name(shoal_command, rows, model, tmp_path):
+    result = shoal_command(
+        "predict", tmp_path / "model", rows, "--out", tmp_path / "labels.parquet"
+    )
+    assert result.exit_code == 0, result.stderr
+    a = pq.read_table(rows)["a"].to_numpy()
+    found = pq.read_table(tmp_path / "labels.parquet")["label"].to_numpy()
+    nearest = np.abs(a[:, None] - model.cluster_centers_.ravel()).argmin(axis=1)
+    assert np.array_equal(found, nearest)
+
+
+def test_an_error_leaves_the_labels_that_were_there(shoal_command, rows, model, tmp_path):
+    labels = tmp_path / "labels.parquet"
+    labels.write_text("before")
+    truncated = rows / "1.parquet"
+    truncated.write_bytes(truncated.read_bytes()[:-100])
+    result = shoal_command("predict", tmp_path / "model", rows, "--out", labels)
+    assert result.exit_code == 1
+    assert str(truncated) in result.stderr
+    assert labels.read_text() == "before"
+
+
+def test_no_model(shoal_command, rows, tmp_path):
+    result = shoal_command("predict", rows / "0.parquet", rows, "--out", tmp_path / "labels")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("shoal: model file ")
+    assert len(result.stderr.splitlines()) == 1
