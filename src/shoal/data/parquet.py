@@ -15,6 +15,9 @@ from shoal.exceptions import SchemaError
 #: Bytes of a column read from the file at a time: what a reading thread holds a column.
 _BUFFER_BYTES = 1 << 18
 
+#: Size of a page of a column, and of a dictionary, that writers aim at.
+_PAGE_BYTES = 1 << 20
+
 
 class ParquetSource(Source):
     """Rows of Parquet files; a cell is a row group.
@@ -81,6 +84,17 @@ class ParquetSource(Source):
                     {name: arrow.to_numpy(batch.column(name)) for name in batch.schema.names},
                 )
 
+    def reader_bytes(self, columns: Sequence[int]) -> int:
+        # Arrow holds a dictionary and a page, this compressed and not, of each column.
+        metadata = _metadata(self._files[0])
+        groups = [metadata.row_group(group) for group in range(metadata.num_row_groups)]
+        return sum(
+            _BUFFER_BYTES
+            + max((_held_bytes(group.column(position)) for group in groups), default=0)
+            for position in set(columns)
+            if position < len(self._columns)
+        )
+
     def fingerprint(self) -> str:
         return fingerprint(self._files)
 
@@ -102,6 +116,11 @@ def _metadata(file: File) -> Any:
     """The footer."""
     with file.opened(", its footer") as handle:
         return _reader(handle).metadata
+
+
+def _held_bytes(column_chunk: Any) -> int:
+    """What Arrow holds of a column while it reads one row group."""
+    return 3 * min(int(column_chunk.total_uncompressed_size), _PAGE_BYTES)
 
 
 def _row_groups(file: File) -> list[int]:

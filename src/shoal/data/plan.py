@@ -186,7 +186,7 @@ def plan(dataset: "Dataset", memory_bytes: int, n_threads: int, beside_row_bytes
     blocks_in_flight = 3 * n_threads
     flight_row = n_threads * (2 * row + max(row, round(source_row * source.density)))
     room = _room(memory_bytes) - held
-    n_readers = max(1, min(n_threads, room // 4 // reader)) if reader else n_threads
+    n_readers = max(1, min(n_threads, room // 2 // reader)) if reader else n_threads
     block_rows = _block_rows(dataset, row, n_threads, (room // 4) // flight_row, are_views)
     if are_views:
         flight_row = 0
