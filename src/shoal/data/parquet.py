@@ -85,7 +85,8 @@ class ParquetSource(Source):
                 )
 
     def reader_bytes(self, columns: Sequence[int]) -> int:
-        # Arrow holds a dictionary and a page, this compressed and not, of each column.
+        # Arrow holds a dictionary and a page, this compressed and not, of each column; its
+        # allocator rounds up to about one more.
         metadata = _metadata(self._files[0])
         groups = [metadata.row_group(group) for group in range(metadata.num_row_groups)]
         return sum(
@@ -120,7 +121,7 @@ def _metadata(file: File) -> Any:
 
 def _held_bytes(column_chunk: Any) -> int:
     """What Arrow holds of a column while it reads one row group."""
-    return 3 * min(int(column_chunk.total_uncompressed_size), _PAGE_BYTES)
+    return 4 * min(int(column_chunk.total_uncompressed_size), _PAGE_BYTES)
 
 
 def _row_groups(file: File) -> list[int]:

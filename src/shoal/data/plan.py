@@ -151,7 +151,7 @@ class Plan:
 def plan(dataset: "Dataset", memory_bytes: int, n_threads: int, beside_row_bytes: int = 0) -> Plan:
     """The plan for passes over `dataset`.
 
-    Half of the budget at most goes to blocks in flight and their readers; the rest keeps what
+    Readers get two thirds of the budget at most, blocks in flight a quarter; the rest keeps what
     stands beside blocks and then decoded blocks, the first ones met.
 
     Parameters
@@ -186,7 +186,7 @@ def plan(dataset: "Dataset", memory_bytes: int, n_threads: int, beside_row_bytes
     blocks_in_flight = 3 * n_threads
     flight_row = n_threads * (2 * row + max(row, round(source_row * source.density)))
     room = _room(memory_bytes) - held
-    n_readers = max(1, min(n_threads, room // 2 // reader)) if reader else n_threads
+    n_readers = max(1, min(n_threads, room * 2 // 3 // reader)) if reader else n_threads
     block_rows = _block_rows(dataset, row, n_threads, (room // 4) // flight_row, are_views)
     if are_views:
         flight_row = 0
