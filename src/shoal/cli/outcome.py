@@ -44,7 +44,7 @@ def say_warnings() -> Iterator[None]:
         yield
 
 
-def _say_warning(message: Warning | str, *_: Any) -> None:
+def _say_warning(message: Warning | str, *where: Any, **source: Any) -> None:
     typer.echo(f"shoal: warning: {message}", err=True)
 
 
