@@ -100,6 +100,9 @@ class InitialCenters:
                 )
             )
             candidates = np.concatenate([candidates, drawn.X])
+        if len(candidates) < self.n_clusters:
+            # Rounds draw no row twice and none that lies on a candidate: these are all there are.
+            return np.concatenate([candidates, self.random(fold)])[: self.n_clusters]
         weights = self._weights(candidates, fold)
         rows = np.arange(len(candidates))
         return self._plus_plus(Sample(rows, candidates, weights, np.zeros(len(rows))))

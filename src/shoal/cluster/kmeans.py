@@ -1,7 +1,6 @@
 """K-means."""
 
 from collections.abc import Callable, Sequence
-from hashlib import sha256
 from os import PathLike
 from typing import Any, Literal, Self
 
@@ -9,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
+from shoal import _archive
 from shoal._validation import check_choice
 from shoal.callbacks import FitProgress
 from shoal.cluster.center_model import CenterModel
@@ -219,7 +219,7 @@ class KMeans(CenterModel):
         state, _, loss_curve = run(
             solver, fold, checkpoint=checkpoint, progress=progress, attributes=_attributes
         )
-        keep_labels = dataset.source.in_memory
+        keep_labels = dataset.source.in_process
         search = solver.search(state)
         return state, loss_curve, fold(Assignment.within(summary.range, search, keep_labels))
 
@@ -239,9 +239,9 @@ class KMeans(CenterModel):
         """The checkpoint of a run, refused for other data or another course of the fit."""
         init = self.init
         if not isinstance(init, str):
-            init = getattr(init, "__qualname__", None) or np.asarray(init).tolist()
+            init = getattr(init, "__qualname__", None) or np.asarray(init)
         course = (type(self).__name__, seed, self.n_clusters, init, self.tol, self.metric)
-        parameters = sha256(repr(course).encode()).hexdigest()
+        parameters = _archive.fingerprint(course)
         return Checkpoint(path, data=dataset.fingerprint, parameters=parameters)
 
 

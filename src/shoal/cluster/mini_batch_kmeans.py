@@ -274,5 +274,5 @@ class MiniBatchKMeans(CenterModel):
     def _label(self, dataset: Dataset, summary: Summary, fold: Fold) -> None:
         """Find labels and inertia. One pass."""
         search = CenterSearch(self.cluster_centers_, summary.shift, "label", 0)
-        keep_labels = dataset.source.in_memory
+        keep_labels = dataset.source.in_process
         self._keep_assigned(fold(Assignment.within(summary.range, search, keep_labels)))

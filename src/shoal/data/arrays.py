@@ -40,6 +40,7 @@ class ArraySource(Source):
     """
 
     in_memory = True
+    in_process = True
 
     def __init__(self, X: Any, names: Sequence[str] | None = None) -> None:
         self._X = as_matrix(X)
@@ -122,9 +123,10 @@ def matrix_of(columns: Sequence[Any]) -> AnyArray | None:
 
 def _owner(array: AnyArray) -> Any:
     """What holds the memory of an array."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return array if array.base is None else array.base
+    owner: Any = array
+    while isinstance(owner, np.ndarray) and owner.base is not None:
+        owner = owner.base
+    return owner
 
 
 def as_matrix(X: Any) -> Matrix:
@@ -158,8 +160,11 @@ def _rows(X: Matrix, start: int, stop: int) -> Matrix:
         return X[start:stop]
     stop = min(stop, X.shape[0])
     first, last = X.indptr[start], X.indptr[stop]
-    rows = (X.data[first:last], X.indices[first:last], X.indptr[start : stop + 1] - first)
-    return sparse.csr_array(rows, shape=(stop - start, X.shape[1]))
+    rows = sparse.csr_array((stop - start, X.shape[1]), dtype=X.dtype)
+    # Given to the constructor, they would be copied.
+    rows.data, rows.indices = X.data[first:last], X.indices[first:last]
+    rows.indptr = X.indptr[start : stop + 1] - first
+    return rows
 
 
 def _take_columns(X: Matrix, columns: Sequence[int]) -> Matrix:

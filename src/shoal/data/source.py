@@ -70,6 +70,9 @@ class Source(ABC):
     #: Whether ``read`` costs no more than a view: such rows are never cached or read ahead.
     in_memory: bool = False
 
+    #: Whether all rows live in this process: then so may a label for each.
+    in_process: bool = False
+
     #: Whether ``read`` hands over sparse matrices.
     is_sparse: bool = False
 
