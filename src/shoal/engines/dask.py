@@ -22,6 +22,7 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence, Se
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from math import lcm
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
@@ -54,7 +55,7 @@ CONNECT_TIMEOUT_SECONDS = 5.0
 WORKERS_TIMEOUT_SECONDS = 60.0
 
 #: A cell in whose passes so many workers have died is taken for the cause.
-MAX_DEATHS = 4
+MAX_DEATHS = 3
 
 #: How soon a worker notices that its driver has died.
 LEASE_SECONDS = 1.0
@@ -362,13 +363,14 @@ class _Pass(Generic[Answer]):
         self._name = uuid4().hex
         self._method, self._argument = method, _pickled(argument)
         self._calls: dict[Future[Answer], tuple[_Worker, list[Cell]]] = {}
+        self._lost: list[Cell] = []
         self._deaths: Counter[Cell] = Counter()
         self._settle()
 
     @property
     def is_waiting(self) -> bool:
         """Whether an answer is still to come."""
-        return bool(self._calls)
+        return bool(self._calls or self._lost)
 
     @property
     def n_ahead(self) -> int:
@@ -381,8 +383,7 @@ class _Pass(Generic[Answer]):
         for cell in cells:
             shares.setdefault(self._homes[cell.index], []).append(cell)
         for address, share in shares.items():
-            worker = self._workers[address]
-            self._calls[self._engine.start(self._call(worker, share))] = (worker, share)
+            self._start(self._workers[address], share)
 
     def answer(self) -> tuple[list[Cell], Answer]:
         """The next answer, with the cells it is of.
@@ -400,7 +401,12 @@ class _Pass(Generic[Answer]):
             try:
                 return cells, call.result()
             except _WorkerLostError as error:
-                self._call_again(worker, cells, error)
+                self._lose(worker, cells, error)
+            finally:
+                self._resume()
+
+    def _start(self, worker: _Worker, cells: list[Cell]) -> None:
+        self._calls[self._engine.start(self._call(worker, cells))] = (worker, cells)
 
     async def _call(self, worker: _Worker, cells: list[Cell]) -> Answer:
         await self._engine.prepare(worker, self._dataset, cells)
@@ -410,16 +416,30 @@ class _Pass(Generic[Answer]):
         answer: Answer = await self._engine.run(worker, _work, *where, self._argument)
         return answer
 
-    def _call_again(self, worker: _Worker, cells: list[Cell], error: _WorkerLostError) -> None:
-        """Have other workers do what a lost one did not."""
-        logger.warning("Lost the worker at %s; its cells are read again elsewhere", worker.address)
+    def _lose(self, worker: _Worker, cells: list[Cell], error: _WorkerLostError) -> None:
+        """Give up a worker, but not the cells that it was called for."""
         self._deaths.update(cells)
         if deadly := [cell for cell in cells if self._deaths[cell] == MAX_DEATHS]:
             raise WorkersLostError(_deadly_message(deadly)) from error
-        self._engine.dismiss(worker)
-        self._engine.await_removal(worker)
-        self._settle()
-        self.send(cells)
+        self._lost += cells
+        if self._workers.get(worker.address) is worker:
+            logger.warning("Lost the worker at %s; others read its cells again", worker.address)
+            self._engine.dismiss(worker)
+            self._engine.await_removal(worker)
+            self._settle()
+
+    def _resume(self) -> None:
+        """Call workers that have nothing to do for one lost cell each.
+
+        One at a time, so that a cell that kills workers is soon known from those around it.
+        """
+        busy = {worker.address for worker, _ in self._calls.values()}
+        for cell in list(self._lost):
+            home = self._homes[cell.index]
+            if home not in busy:
+                self._lost.remove(cell)
+                self._start(self._workers[home], [cell])
+                busy.add(home)
 
     def _settle(self) -> None:
         """Find out who is there, and which cells live where from now on."""
@@ -455,15 +475,18 @@ def balanced(
     homes : dict
         Moving any one cell would not lower the load of the worker with the most rows a thread.
     """
-    held: dict[str, list[Cell]] = {address: [] for address in sorted(n_threads)}
-    load = dict.fromkeys(held, 0.0)
+    # Loads are whole numbers, so that what is moved to and fro adds up.
+    unit = lcm(*n_threads.values())
+    weight = {address: unit // n for address, n in sorted(n_threads.items())}
+    held: dict[str, list[Cell]] = {address: [] for address in weight}
+    load = dict.fromkeys(weight, 0)
 
-    def lightest(cell: Cell) -> tuple[float, str]:
-        return min((load[there] + cell.n_rows / n_threads[there], there) for there in held)
+    def lightest(cell: Cell) -> tuple[int, str]:
+        return min((load[there] + cell.n_rows * weight[there], there) for there in held)
 
     def move(cell: Cell, address: str) -> None:
         held[address].append(cell)
-        load[address] += cell.n_rows / n_threads[address]
+        load[address] += cell.n_rows * weight[address]
 
     for cell in cells:
         if homes.get(cell.index) in held:
@@ -478,7 +501,7 @@ def balanced(
         if after >= load[fullest]:
             return {cell.index: address for address, cells in held.items() for cell in cells}
         held[fullest].remove(cell)
-        load[fullest] -= cell.n_rows / n_threads[fullest]
+        load[fullest] -= cell.n_rows * weight[fullest]
         move(cell, there)
 
 
@@ -541,10 +564,10 @@ def local_cluster(
                 protocol="tls://",
                 security=security,
                 memory_limit=0,
-                silence_logs=logging.ERROR,
+                silence_logs=logging.CRITICAL,
                 local_directory=directory,
-                dashboard_address=None,
-                worker_dashboard_address=None,
+                dashboard_address="127.0.0.1:0",
+                worker_dashboard_address="127.0.0.1:0",
             )
         with cluster:
             yield cluster
@@ -558,6 +581,8 @@ _LOCAL_CONFIG = {
     "distributed.worker.http.routes": [],
     "distributed.nanny.http.routes": [],
     "distributed.scheduler.worker-ttl": "30s",
+    # Imported by the first call, it would keep a worker's event loop from showing signs of life.
+    "distributed.worker.preload": [__name__],
 }
 
 

@@ -1,0 +1,673 @@
+"""Passes on real clusters, whose workers and schedulers really die."""
+
+import os
+import pickle
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import distributed
+import numpy as np
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from distributed.security import Security
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shoal.data.block import Block
+from shoal.data.dataset import Dataset
+from shoal.data.open import open_dataset
+from shoal.data.source import Cell
+from shoal.engines import dask as dask_engine
+from shoal.engines.dask import MAX_DEATHS, DaskEngine, balanced, local_cluster
+from shoal.engines.local import LocalEngine
+from shoal.engines.statistic import Statistic
+from shoal.exceptions import (
+    ClusterUnreachableError,
+    EngineError,
+    MemoryBudgetError,
+    NonFiniteError,
+    WorkersLostError,
+)
+
+N_ROWS, N_FILES = 6000, 6
+Sums = tuple[int, int, int]
+
+
+def nothing(block: Block) -> None:
+    """What most tests do to a block besides summing it."""
+
+
+@dataclass(frozen=True)
+class RowSums(Statistic[Sums, Sums]):
+    """Number of rows, sum of row numbers, sum of (whole) values; and something done on the way."""
+
+    do: Callable[[Block], None] = nothing
+
+    def zero(self) -> Sums:
+        return 0, 0, 0
+
+    def update(self, partial: Sums, block: Block) -> Sums:
+        self.do(block)
+        own = block.n_rows, int(block.row_numbers.sum()), int(block.X.sum(dtype=np.int64))
+        return self.merge(partial, own)
+
+    def merge(self, partial: Sums, other: Sums) -> Sums:
+        return tuple(a + b for a, b in zip(partial, other, strict=True))
+
+    def result(self, partial: Sums) -> Sums:
+        return partial
+
+
+def die_once(mark: str, row: int, block: Block) -> None:
+    """Kill this process when it meets a row for the first time."""
+    if row in block.row_numbers and not Path(mark).exists():
+        Path(mark).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die(row: int, block: Block) -> None:
+    """Kill this process whenever it meets a row."""
+    if row in block.row_numbers:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def stop_once(mark: str, row: int, block: Block) -> None:
+    """Freeze this process when it meets a row for the first time."""
+    if row in block.row_numbers and not Path(mark).exists():
+        Path(mark).write_text(str(os.getpid()))
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def note_and_wait(folder: str, block: Block) -> None:
+    """Leave a note of each block, and take a while over it."""
+    Path(folder, f"{os.getpid()}-{block.first_row}").touch()
+    time.sleep(0.3)
+
+
+def fail(row: int, block: Block) -> None:
+    if row in block.row_numbers:
+        raise ZeroDivisionError(f"row {row}")
+
+
+def note_read(folder: str, block: Block) -> None:
+    """Leave a note the first time a block is met here."""
+    if "met" not in block.beside:
+        Path(folder, f"{os.getpid()}-{block.first_row}").touch()
+        block.beside["met"] = True
+
+
+@dataclass(frozen=True)
+class Remembering(RowSums):
+    """A statistic that keeps something beside blocks."""
+
+    @property
+    def beside_row_bytes(self) -> int:
+        return 8
+
+
+@pytest.fixture(scope="module")
+def values() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 1000, (N_ROWS, 3)).astype(np.float64)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, values: np.ndarray) -> Path:
+    """Parquet files of two row groups each."""
+    folder = tmp_path_factory.mktemp("files")
+    for number, rows in enumerate(np.split(values, N_FILES)):
+        table = pa.table({f"x{column}": rows[:, column] for column in range(rows.shape[1])})
+        pq.write_table(table, folder / f"{number}.parquet", row_group_size=500)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def files(folder: Path) -> Dataset:
+    return open_dataset(str(folder / "*.parquet"))
+
+
+@pytest.fixture(scope="module")
+def expected(values: np.ndarray) -> Sums:
+    return N_ROWS, N_ROWS * (N_ROWS - 1) // 2, int(values.sum())
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[distributed.LocalCluster]:
+    with local_cluster(2) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def engine(cluster: distributed.LocalCluster) -> Iterator[DaskEngine]:
+    with connected(cluster) as client:
+        client.wait_for_workers(2, timeout=30)
+    with DaskEngine(cluster, memory="100MB") as engine:
+        yield engine
+
+
+@contextmanager
+def connected(cluster: distributed.LocalCluster) -> Iterator[distributed.Client]:
+    with distributed.Client(
+        cluster.scheduler_address, security=cluster.security, set_as_default=False
+    ) as client:
+        yield client
+
+
+def worker_pids(cluster: distributed.LocalCluster) -> dict[str, int]:
+    with connected(cluster) as client:
+        return client.run(os.getpid)
+
+
+def tenants() -> list[str]:
+    return list(dask_engine._tenants)
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 10) -> bool:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+class TestSameAnswer:
+    def test_files(self, engine: DaskEngine, files: Dataset, expected: Sums) -> None:
+        assert engine.fold(files, RowSums()) == expected
+        assert engine.fold(files, RowSums()) == expected
+
+    @pytest.mark.parametrize("order", ["C", "F"])
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int16])
+    def test_arrays(
+        self, engine: DaskEngine, values: np.ndarray, expected: Sums, order: Any, dtype: Any
+    ) -> None:
+        dataset = open_dataset(np.asarray(values, dtype=dtype, order=order))
+        assert engine.fold(dataset, RowSums()) == expected
+
+    def test_blocks_in_row_order(self, engine: DaskEngine, files: Dataset) -> None:
+        mapped = list(engine.map_blocks(files, row_sum))
+        local = list(LocalEngine().map_blocks(files, row_sum))
+        assert all(block.X.shape == (block.n_rows, 0) for block, _ in mapped)
+        for of in (block_rows, block_sums):
+            np.testing.assert_array_equal(of(mapped), of(local))
+
+    def test_one_and_three_workers(
+        self, cluster: distributed.LocalCluster, files: Dataset, expected: Sums
+    ) -> None:
+        with DaskEngine(cluster) as engine:
+            for n_workers in (1, 3, 2):
+                cluster.scale(n_workers)
+                assert eventually(lambda n=n_workers: len(cluster.scheduler.workers) == n, 30)
+                assert engine.fold(files, RowSums()) == expected
+
+
+def row_sum(block: Block) -> np.ndarray:
+    return block.X.sum(axis=1)
+
+
+def block_rows(mapped: list[tuple[Block, np.ndarray]]) -> np.ndarray:
+    return np.concatenate([block.row_numbers for block, _ in mapped])
+
+
+def block_sums(mapped: list[tuple[Block, np.ndarray]]) -> np.ndarray:
+    return np.concatenate([sums for _, sums in mapped])
+
+
+class TestLostWorkers:
+    def test_in_mid_pass(
+        self, engine: DaskEngine, files: Dataset, expected: Sums, tmp_path: Path
+    ) -> None:
+        mark = tmp_path / "died"
+        assert engine.fold(files, RowSums(partial(die_once, str(mark), 1200))) == expected
+        assert mark.exists()
+
+    def test_in_mid_pass_over_rows_of_the_driver(
+        self, engine: DaskEngine, values: np.ndarray, expected: Sums, tmp_path: Path
+    ) -> None:
+        mark = tmp_path / "died"
+        dataset = open_dataset(np.tile(values, (30, 1)))
+        first = engine.fold(dataset, RowSums())
+        assert engine.fold(dataset, RowSums(partial(die_once, str(mark), 1200))) == first
+        assert mark.exists()
+        assert first[0] == 30 * N_ROWS
+        assert first[2] == 30 * expected[2]
+
+    def test_between_passes(
+        self,
+        engine: DaskEngine,
+        cluster: distributed.LocalCluster,
+        files: Dataset,
+        expected: Sums,
+    ) -> None:
+        assert engine.fold(files, RowSums()) == expected
+        os.kill(next(iter(worker_pids(cluster).values())), signal.SIGKILL)
+        assert engine.fold(files, RowSums()) == expected
+
+    def test_while_blocks_are_mapped(
+        self, engine: DaskEngine, files: Dataset, values: np.ndarray, tmp_path: Path
+    ) -> None:
+        mark = tmp_path / "died"
+
+        def sums(block: Block) -> np.ndarray:
+            die_once(str(mark), 1200, block)
+            return block.X.sum(axis=1)
+
+        np.testing.assert_array_equal(
+            block_sums(list(engine.map_blocks(files, sums))), values.sum(axis=1)
+        )
+        assert mark.exists()
+
+    def test_frozen(
+        self,
+        engine: DaskEngine,
+        cluster: distributed.LocalCluster,
+        files: Dataset,
+        expected: Sums,
+        tmp_path: Path,
+    ) -> None:
+        mark = tmp_path / "stopped"
+        addresses = {pid: address for address, pid in worker_pids(cluster).items()}
+
+        def give_up() -> None:
+            """What the scheduler does when it has not heard of a worker for too long."""
+            assert eventually(lambda: mark.exists() and mark.read_text() != "", 30)
+            gone = partial(
+                cluster.scheduler.remove_worker,
+                addresses[int(mark.read_text())],
+                stimulus_id="test",
+                close=False,
+            )
+            cluster.loop.add_callback(gone)
+
+        assert cluster.scheduler.worker_ttl <= 30
+        watcher = threading.Thread(target=give_up)
+        watcher.start()
+        assert engine.fold(files, RowSums(partial(stop_once, str(mark), 1200))) == expected
+        watcher.join()
+        os.kill(int(mark.read_text()), signal.SIGKILL)
+
+    def test_again_and_again(self, engine: DaskEngine, files: Dataset, expected: Sums) -> None:
+        with pytest.raises(
+            WorkersLostError, match=rf"{MAX_DEATHS} workers .*/1\.parquet \(rows from 1,000\)"
+        ):
+            engine.fold(files, RowSums(partial(die, 1200)))
+        assert engine.fold(files, RowSums()) == expected
+
+    def test_a_worker_that_joins_is_used(
+        self, engine: DaskEngine, cluster: distributed.LocalCluster, files: Dataset, tmp_path: Path
+    ) -> None:
+        engine.fold(files, RowSums())
+        cluster.scale(3)
+        assert eventually(lambda: len(cluster.scheduler.workers) == 3, 30)
+        engine.fold(files, RowSums(partial(note_read, str(tmp_path))))
+        cluster.scale(2)
+        assert eventually(lambda: len(cluster.scheduler.workers) == 2, 30)
+        assert len({note.name.split("-")[0] for note in tmp_path.iterdir()}) == 3
+
+
+class TestKept:
+    def test_blocks_stay_where_they_are(
+        self, engine: DaskEngine, files: Dataset, tmp_path: Path
+    ) -> None:
+        statistic = Remembering(partial(note_read, str(tmp_path)))
+        engine.fold(files, statistic)
+        notes = set(tmp_path.iterdir())
+        engine.fold(files, statistic)
+        engine.fold(files, RowSums())
+        engine.fold(files, statistic)
+        assert len(notes) == 2 * N_FILES
+        for note in notes:
+            note.unlink()
+        engine.fold(files, statistic)
+        assert not list(tmp_path.iterdir())
+
+    def test_rows_are_sent_once(
+        self, engine: DaskEngine, values: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        dataset = open_dataset(values)
+        engine.fold(dataset, RowSums())
+        read = Counting(type(dataset.source).read)
+        monkeypatch.setattr(type(dataset.source), "read", read)
+        engine.fold(dataset, RowSums())
+        assert read.n_calls == 0
+
+    def test_rows_that_do_not_fit_are_refused(
+        self, cluster: distributed.LocalCluster, values: np.ndarray
+    ) -> None:
+        dataset = open_dataset(np.tile(values, (200, 1)))
+        with (
+            DaskEngine(cluster, memory="10MB") as engine,
+            pytest.raises(MemoryBudgetError, match="driver's memory do not fit the 10 MB"),
+        ):
+            engine.fold(dataset, RowSums())
+
+    def test_nothing_is_kept_of_a_dataset_that_is_gone(
+        self, engine: DaskEngine, cluster: distributed.LocalCluster, values: np.ndarray
+    ) -> None:
+        engine.fold(open_dataset(values), RowSums())
+        dataset = open_dataset(values)
+        engine.fold(dataset, RowSums())
+        assert n_held(cluster) == [1, 1]
+        engine.release(dataset)
+        assert n_held(cluster) == [0, 0]
+
+    def test_nothing_is_kept_of_a_closed_engine(
+        self, cluster: distributed.LocalCluster, files: Dataset, expected: Sums
+    ) -> None:
+        with DaskEngine(cluster) as engine:
+            assert engine.fold(files, RowSums()) == expected
+            with connected(cluster) as client:
+                assert [len(names) for names in client.run(tenants).values()] == [1, 1]
+        with connected(cluster) as client:
+            assert [len(names) for names in client.run(tenants).values()] == [0, 0]
+        engine.close()
+        with pytest.raises(EngineError, match="closed"):
+            engine.fold(files, RowSums())
+
+
+class Counting:
+    """A function that counts its calls."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self.n_calls = 0
+
+    def __call__(self, *arguments: Any) -> Any:
+        self.n_calls += 1
+        return self._function(*arguments)
+
+
+def n_held(cluster: distributed.LocalCluster) -> list[int]:
+    """Datasets that each worker holds."""
+
+    def held() -> int:
+        from shoal.engines.dask import _tenants
+
+        return sum(len(tenant._held) for tenant in _tenants.values())
+
+    with connected(cluster) as client:
+        return list(client.run(held).values())
+
+
+class TestErrors:
+    def test_a_statistic_fails(self, engine: DaskEngine, files: Dataset, expected: Sums) -> None:
+        with pytest.raises(ZeroDivisionError, match="row 1200") as caught:
+            engine.fold(files, RowSums(partial(fail, 1200)))
+        assert "in fail" in "".join(caught.value.__notes__)
+        assert engine.fold(files, RowSums()) == expected
+
+    def test_a_function_of_blocks_fails(self, engine: DaskEngine, files: Dataset) -> None:
+        with pytest.raises(ZeroDivisionError, match="row 1200"):
+            list(engine.map_blocks(files, partial(fail, 1200)))
+
+    def test_bad_rows(self, engine: DaskEngine, values: np.ndarray) -> None:
+        bad = values.copy()
+        bad[4321, 2] = np.nan
+        with pytest.raises(NonFiniteError, match="column 'x2', row 4321"):
+            engine.fold(open_dataset(bad), RowSums())
+
+    def test_nobody_listens(self) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        began = time.monotonic()
+        with pytest.raises(ClusterUnreachableError, match=rf"127\.0\.0\.1:{port}.*Check"):
+            DaskEngine(f"tcp://127.0.0.1:{port}")
+        assert time.monotonic() - began < 10
+
+    def test_nobody_answers(self) -> None:
+        with (
+            socket.create_server(("127.0.0.1", 0)) as silent,
+            pytest.raises(ClusterUnreachableError, match="No Dask scheduler answers"),
+        ):
+            DaskEngine(f"tcp://127.0.0.1:{silent.getsockname()[1]}")
+
+    def test_no_certificates(self, cluster: distributed.LocalCluster) -> None:
+        with pytest.raises(ClusterUnreachableError, match="certificates"):
+            DaskEngine(cluster.scheduler_address)
+
+
+class TestInterrupt:
+    def test_returns_at_once_and_stops_the_workers(
+        self, engine: DaskEngine, files: Dataset, expected: Sums, tmp_path: Path
+    ) -> None:
+        engine.fold(files, RowSums())
+        statistic = RowSums(partial(note_and_wait, str(tmp_path)))
+        interrupt = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+        interrupt.start()
+        began = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            engine.fold(files, statistic)
+        assert time.monotonic() - began < 1.5
+        time.sleep(0.5)
+        n_notes = len(list(tmp_path.iterdir()))
+        time.sleep(0.7)
+        assert len(list(tmp_path.iterdir())) == n_notes < 2 * N_FILES
+        assert engine.fold(files, RowSums()) == expected
+
+    def test_a_map_that_is_not_finished(
+        self, engine: DaskEngine, files: Dataset, expected: Sums
+    ) -> None:
+        blocks = engine.map_blocks(files, row_sum)
+        next(blocks)
+        blocks.close()
+        assert engine.fold(files, RowSums()) == expected
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+    def test_nothing_is_left_of_a_whole_program(
+        self, number: signal.Signals, folder: Path, tmp_path: Path
+    ) -> None:
+        notes, temporary = tmp_path / "notes", tmp_path / "temporary"
+        notes.mkdir()
+        temporary.mkdir()
+        program = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(folder / "*.parquet"), str(notes)],
+            env={**os.environ, "TMPDIR": str(temporary)},
+            start_new_session=True,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert eventually(lambda: any(notes.iterdir()), 60)
+        family = [program.pid, *(c.pid for c in psutil.Process(program.pid).children(True))]
+        if number == signal.SIGINT:
+            os.killpg(program.pid, number)
+        else:
+            os.kill(program.pid, number)
+        errors = program.communicate(timeout=30)[1]
+        assert eventually(lambda: not any(psutil.pid_exists(pid) for pid in family))
+        if number == signal.SIGINT:
+            assert errors.rstrip().endswith("KeyboardInterrupt")
+            assert not list(temporary.rglob("shoal*"))
+
+    def test_a_driver_that_dies_leaves_nothing_on_workers(
+        self, cluster: distributed.LocalCluster, folder: Path, tmp_path: Path
+    ) -> None:
+        notes, security = tmp_path / "notes", tmp_path / "security"
+        notes.mkdir()
+        security.write_bytes(pickle.dumps(cluster.security))
+        driver = subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                PROGRAM,
+                str(folder / "*.parquet"),
+                str(notes),
+                cluster.scheduler_address,
+                str(security),
+            ],
+        )
+        assert eventually(lambda: any(notes.iterdir()), 60)
+        driver.kill()
+        driver.wait()
+        with connected(cluster) as client:
+            assert eventually(lambda: not any(client.run(tenants).values()), 5)
+        n_notes = len(list(notes.iterdir()))
+        time.sleep(0.7)
+        assert len(list(notes.iterdir())) == n_notes
+
+
+PROGRAM = """
+import pickle, sys, time
+from dataclasses import dataclass
+from os import getpid
+from pathlib import Path
+import distributed
+from shoal.data.open import open_dataset
+from shoal.engines.dask import DaskEngine
+from shoal.engines.statistic import Statistic
+
+@dataclass(frozen=True)
+class Slow(Statistic):
+    folder: str
+    def zero(self):
+        return 0
+    def update(self, partial, block):
+        Path(self.folder, f"{getpid()}-{block.first_row}").touch()
+        time.sleep(0.5)
+        return partial + block.n_rows
+    def merge(self, partial, other):
+        return partial + other
+    def result(self, partial):
+        return partial
+
+def main(files, folder, address=None, security=None):
+    if address is not None:
+        security = pickle.loads(Path(security).read_bytes())
+        address = distributed.Client(address, security=security)
+    with DaskEngine(address) as engine:
+        while True:
+            engine.fold(open_dataset(files), Slow(folder))
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
+"""
+
+
+class TestSecurity:
+    @pytest.fixture
+    def address(self, cluster: distributed.LocalCluster) -> tuple[str, int]:
+        host, port = cluster.scheduler_address.removeprefix("tls://").split(":")
+        return host, int(port)
+
+    def test_certificates_of_the_cluster_are_accepted(
+        self, address: tuple[str, int], cluster: distributed.LocalCluster
+    ) -> None:
+        assert handshake(address, cluster.security.get_connection_args("client")["ssl_context"])
+
+    def test_no_certificate_is_refused(self, address: tuple[str, int]) -> None:
+        with pytest.raises(ssl.SSLError, match="certificate required"):
+            handshake(address, unverified())
+
+    def test_another_certificate_is_refused(self, address: tuple[str, int]) -> None:
+        other = Security.temporary().get_connection_args("client")["ssl_context"]
+        other.check_hostname, other.verify_mode = False, ssl.CERT_NONE
+        with pytest.raises(ssl.SSLError, match="unknown ca"):
+            handshake(address, other)
+
+    def test_plain_text_is_refused(self, address: tuple[str, int]) -> None:
+        with socket.create_connection(address, timeout=5) as plain:
+            plain.sendall(b"\0" * 64)
+            assert plain.recv(64) in {b"", TLS_ALERT}
+
+    def test_http_answers_nothing(self, cluster: distributed.LocalCluster) -> None:
+        processes = [psutil.Process(), *map(psutil.Process, worker_pids(cluster).values())]
+        addresses = {
+            socket.laddr
+            for process in processes
+            for socket in process.net_connections("tcp")
+            if socket.status == psutil.CONN_LISTEN
+        }
+        assert len(addresses) >= 3
+        for host, port in addresses:
+            assert host == "127.0.0.1"
+            for path in ("/", "/status", "/health", "/metrics", "/info/main/workers.html"):
+                assert not http_succeeds(port, path), (port, path)
+
+    def test_temporary_files_are_private(self, cluster: distributed.LocalCluster) -> None:
+        def directory(dask_worker: distributed.Worker) -> str:
+            return dask_worker.local_directory
+
+        with connected(cluster) as client:
+            for path in client.run(directory).values():
+                private = next(p for p in Path(path).parents if p.name.startswith("shoal-dask-"))
+                assert private.stat().st_mode & 0o777 == 0o700
+
+
+TLS_ALERT = b"\x15\x03\x03\x00\x02\x02\x46"
+
+
+def unverified() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def handshake(address: tuple[str, int], context: ssl.SSLContext) -> bool:
+    """Whether the other side sends its first message; raises where it refuses."""
+    with (
+        socket.create_connection(address, timeout=5) as plain,
+        context.wrap_socket(plain) as secured,
+    ):
+        return len(secured.recv(1)) == 1
+
+
+def http_succeeds(port: int, path: str) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=2) as plain:
+        plain.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+        return plain.recv(64).split()[1:2] == [b"200"]
+    return False
+
+
+@st.composite
+def layouts(draw: st.DrawFn) -> tuple[list[Cell], dict[int, str], dict[str, int]]:
+    sizes = draw(st.lists(st.integers(1, 1000), min_size=1, max_size=30))
+    cells = [Cell(i, sum(sizes[:i]), size, "file", 0) for i, size in enumerate(sizes)]
+    homes = draw(st.dictionaries(st.integers(0, len(cells)), st.sampled_from("abcde")))
+    n_threads = st.dictionaries(st.sampled_from("abcd"), st.integers(1, 4), min_size=1)
+    return cells, homes, draw(n_threads)
+
+
+class TestBalanced:
+    @given(layouts())
+    def test_no_move_would_help(
+        self, layout: tuple[list[Cell], dict[int, str], dict[str, int]]
+    ) -> None:
+        cells, homes, n_threads = layout
+        found = balanced(cells, homes, n_threads)
+        assert found.keys() == {cell.index for cell in cells}
+        load = dict.fromkeys(n_threads, 0.0)
+        for cell in cells:
+            load[found[cell.index]] += cell.n_rows / n_threads[found[cell.index]]
+        fullest = max(load, key=load.__getitem__)
+        for cell in cells:
+            if found[cell.index] == fullest:
+                after = [load[a] + cell.n_rows / n_threads[a] for a in load if a != fullest]
+                assert all(load[fullest] <= other + 1e-9 for other in after)
+
+    @given(layouts())
+    def test_what_is_balanced_stays(
+        self, layout: tuple[list[Cell], dict[int, str], dict[str, int]]
+    ) -> None:
+        cells, homes, n_threads = layout
+        found = balanced(cells, homes, n_threads)
+        assert balanced(cells, found, n_threads) == found
+
+    def test_few_cells_move_to_a_worker_that_joins(self) -> None:
+        cells = [Cell(i, 10 * i, 10, "file", 0) for i in range(12)]
+        before = balanced(cells, {}, {"a": 1, "b": 1})
+        after = balanced(cells, before, {"a": 1, "b": 1, "c": 1})
+        moved = [cell for cell in after if after[cell] != before[cell]]
+        assert len(moved) == 4
+        assert {after[cell] for cell in moved} == {"c"}
