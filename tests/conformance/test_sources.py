@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import csv, feather
 from scipy import sparse
 
 from shoal.data.arrays import ArraySource
@@ -69,7 +69,7 @@ def pandas_frame():
 
 
 ARRAYS = {
-    "C": lambda: matrix(),
+    "C": matrix,
     "Fortran": lambda: matrix(np.float32, "F"),
     "strided": lambda: matrix()[::2, ::-2],
     "backwards": lambda: matrix()[::-1],
@@ -79,7 +79,7 @@ ARRAYS = {
     "list": lambda: matrix().tolist(),
     "object": lambda: matrix().astype(object),
     "masked": lambda: np.ma.masked_greater(matrix(), 0.5),
-    "CSR": lambda: csr(),
+    "CSR": csr,
     "CSR matrix": lambda: sparse.csr_matrix(csr()),
     "CSC": lambda: csr().tocsc(),
     "COO": lambda: csr().tocoo(),
@@ -137,7 +137,7 @@ def test_parquet_source_of_a_url():
 def test_ipc_source(tmp_path, compression):
     for name in ("a", "b"):
         path = tmp_path / f"{name}.feather"
-        pa.feather.write_feather(table(), path, compression=compression, chunksize=300)
+        feather.write_feather(table(), path, compression=compression, chunksize=300)
     source = IPCSource(tmp_path)
     assert len(source.cells()) == 8
     check_source(source)
@@ -148,14 +148,14 @@ def test_csv_source(tmp_path, suffix, monkeypatch):
     monkeypatch.setenv("SHOAL_CACHE_DIR", str(tmp_path / "cache"))
     for name in ("a", "b"):
         with pa.output_stream(tmp_path / f"{name}{suffix}", compression="detect") as file:
-            pa.csv.write_csv(simple_table(), file)
+            csv.write_csv(simple_table(), file)
     check_source(CSVSource(tmp_path / f"*{suffix}"))
 
 
 def test_csv_source_of_several_cells(tmp_path, monkeypatch):
     monkeypatch.setenv("SHOAL_CACHE_DIR", str(tmp_path / "cache"))
     rows = pa.table({"a": np.arange(150_000), "b": rng.normal(size=150_000)})
-    pa.csv.write_csv(rows, tmp_path / "a.csv")
+    csv.write_csv(rows, tmp_path / "a.csv")
     source = CSVSource(tmp_path / "a.csv")
     assert [cell.n_rows for cell in source.cells()] == [65_536, 65_536, 18_928]
     check_source(source)
@@ -169,11 +169,14 @@ def test_npy_source(tmp_path, order, dtype):
     check_source(NpySource(tmp_path))
 
 
+def filtered_array():
+    x = da.from_array(matrix(), chunks=(300, 5))
+    return x[x[:, 0] > 0]
+
+
 COLLECTIONS = {
     "array": lambda: da.from_array(matrix(), chunks=(300, 2)),
-    "array of unknown lengths": lambda: (lambda x: x[x[:, 0] > 0])(
-        da.from_array(matrix(), chunks=(300, 5))
-    ),
+    "array of unknown lengths": filtered_array,
     "frame": lambda: dd.from_pandas(pandas_frame(), npartitions=3),
     "computed frame": lambda: (
         dd.from_pandas(pandas_frame(), npartitions=3)
@@ -203,7 +206,7 @@ class Faulty(ArraySource):
     def read(self, cell, columns, max_rows):
         for number, rows in enumerate(super().read(cell, columns, max_rows)):
             if self.fault == "columns":
-                yield super_rows(rows)
+                yield np.sort(rows, axis=1)
             elif self.fault == "pieces" and number:
                 yield rows[::-1]
             elif self.fault == "type":
@@ -213,11 +216,6 @@ class Faulty(ArraySource):
 
     def fingerprint(self):
         return str(rng.random()) if self.fault == "fingerprint" else super().fingerprint()
-
-
-def super_rows(rows):
-    """Columns in the order of the source, whatever was asked."""
-    return np.sort(rows, axis=1)
 
 
 @pytest.mark.parametrize(

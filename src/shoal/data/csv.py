@@ -94,16 +94,17 @@ class CSVSource(Source):
 
     def _column_types(self, file: File) -> dict[str, pa.DataType]:
         """Types of all columns: as declared, else as the first megabyte of `file` has them."""
-        with self._batches(file, self._schema) as reader:
+        with self._batches(file, {}) as reader:
             found = reader.schema
         unknown = [name for name in self._schema if name not in found.names]
         if unknown:
             raise ColumnError(f"schema: no column {unknown[0]!r} in {file.name}: {found.names}.")
         # A sample without any value says nothing: numbers are the better guess.
-        return {
+        inferred = {
             field.name: pa.float64() if pa.types.is_null(field.type) else field.type
             for field in found
         }
+        return {**inferred, **self._schema}
 
     def _file_columns(self, file: File) -> tuple[Column, ...]:
         """Columns of a file: the header's names with the types of the first file."""
@@ -138,7 +139,7 @@ class CSVSource(Source):
         row = re.search(r"Row #(\d+)", message)
         column = re.search(r"CSV column #(\d+)", message)
         where = file.name
-        if column and hasattr(self, "_types"):
+        if column:
             where += f", column {list(self._types)[int(column[1])]!r}"
         if row:
             where += f", row {int(row[1]) - 1 - self._has_header} (counted from 0)"

@@ -33,9 +33,10 @@ class DaskSource(Source):
     """
 
     def __init__(self, collection: Any) -> None:
-        if hasattr(collection, "chunks"):
+        kind = type(collection)
+        if hasattr(kind, "chunks"):
             self._columns, delayed = _array_blocks(collection)
-        elif hasattr(collection, "npartitions") and hasattr(collection, "columns"):
+        elif hasattr(kind, "npartitions") and hasattr(kind, "columns"):
             self._columns = FrameSource(collection._meta_nonempty).columns
             delayed = collection.to_delayed()
         else:
@@ -123,7 +124,9 @@ def _array_blocks(array: Any) -> tuple[tuple[Column, ...], list[Any]]:
             f"{array.shape}. Reshape your data by array.reshape(-1, 1) if it has a single feature."
         )
     columns = tuple(Column(f"x{position}", array.dtype) for position in range(array.shape[1]))
-    return columns, array.rechunk({1: -1}).to_delayed()[:, 0].tolist()
+    # Dask's optimization of arrays loses the inputs that a cluster holds.
+    delayed = array.rechunk({1: -1}).to_delayed(optimize_graph=False)
+    return columns, delayed[:, 0].tolist()
 
 
 def _part(delayed: Any) -> _Part:

@@ -41,10 +41,9 @@ class File:
     below: str
 
     @classmethod
-    def at(cls, name: str, root: str = "") -> "File":
-        """The file as it is now, found below `root`."""
-        below = name.removeprefix(root) if root else name.rsplit("/", 1)[-1]
-        return cls(name, *_size_and_version(name), below.strip("/"))
+    def at(cls, name: str, below: str | None = None) -> "File":
+        """The file as it is now."""
+        return cls(name, *_size_and_version(name), below or name.rsplit("/", 1)[-1])
 
     @property
     def hive_values(self) -> dict[str, str | None]:
@@ -137,9 +136,9 @@ def common_columns(
 ) -> tuple[Column, ...]:
     """The columns of all files, in the order of the first; SchemaError where they differ."""
     columns = columns_of(files[0])
-    expected = {column.name: column.dtype for column in columns}
+    expected = {column.name: str(column.dtype) for column in columns}
     for file in files[1:]:
-        found = {column.name: column.dtype for column in columns_of(file)}
+        found = {column.name: str(column.dtype) for column in columns_of(file)}
         for name in {**expected, **found}:
             if expected.get(name) != found.get(name):
                 raise SchemaError(
@@ -197,20 +196,22 @@ def _expand(path: AnyPath, suffixes: tuple[str, ...]) -> list[File]:
     if file_system.isfile(place):
         return [File.at(name)]
     if file_system.isdir(place):
-        root = name
+        root = place
         found = [file for file in file_system.find(place) if _is_data(file, place, suffixes)]
         if not found:
             raise FileError(f"No {', '.join(suffixes)} file in the folder {name}.")
-    elif wildcard := re.search(r"[*?\[]", name):
-        root = name[: wildcard.start()].rpartition("/")[0]
+    elif wildcard := re.search(r"[*?\[]", place):
+        root = place[: wildcard.start()].rpartition("/")[0]
         found = [file for file in file_system.glob(place) if file_system.isfile(file)]
         if not found:
             raise FileError(f"No file matches {name}.")
     else:
         raise FileError(f"No such file or folder: {name}.")
-    if _is_url(name):
-        found = [file_system.unstrip_protocol(file) for file in found]
-    return [File.at(file, root) for file in sorted(found, key=natural_order)]
+    full_name = file_system.unstrip_protocol if _is_url(name) else str
+    return [
+        File.at(full_name(file), file.removeprefix(root).strip("/"))
+        for file in sorted(found, key=natural_order)
+    ]
 
 
 def _is_data(file: str, folder: str, suffixes: tuple[str, ...]) -> bool:

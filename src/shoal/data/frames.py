@@ -38,6 +38,8 @@ class FrameSource(Source):
         Two columns have the same name.
     """
 
+    in_process = True
+
     def __init__(self, frame: Any) -> None:
         series = _series(frame)
         self._values = tuple(_values(column) for column in series)
@@ -105,7 +107,10 @@ def _series(frame: Any) -> list[nw.Series[Any]]:
 
 def _values(series: nw.Series[Any]) -> _Values:
     """The values of a column, as NumPy or Arrow holds them, without a copy."""
-    own_dtype = getattr(series.to_native(), "dtype", None)
+    native = series.to_native()
+    if isinstance(native, pa.ChunkedArray):
+        return native
+    own_dtype = getattr(native, "dtype", None)
     if isinstance(own_dtype, np.dtype) and own_dtype.kind in "fiub":
         return series.to_numpy()
     try:

@@ -1,0 +1,103 @@
+"""Which files a name stands for, and whether they are still what they were."""
+
+import os
+
+import fsspec
+import pytest
+
+from shoal.data.files import File, find_files
+from shoal.exceptions import FileChangedError, FileError
+
+
+def names(paths):
+    return [file.below for file in find_files(paths, (".parquet",))]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ["part-10", "part-9", "part-1", "sub/part-2", "_skip/part-3", ".hidden", "_meta"]:
+        path = tmp_path / f"{name}.parquet"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(name)
+    (tmp_path / "readme.txt").write_text("?")
+    return tmp_path
+
+
+def test_folder_in_natural_order(folder):
+    assert names(folder) == [
+        "part-1.parquet",
+        "part-9.parquet",
+        "part-10.parquet",
+        "sub/part-2.parquet",
+    ]
+
+
+def test_glob_list_and_url(folder, monkeypatch):
+    nine, ten = folder / "part-9.parquet", folder / "part-10.parquet"
+    assert names(f"{folder}/part-*.parquet") == names(folder)[:3]
+    assert names([ten, str(nine)]) == ["part-10.parquet", "part-9.parquet"]
+    assert names(f"file://{nine}") == ["part-9.parquet"]
+    monkeypatch.chdir(folder)
+    assert find_files("part-9.parquet", ())[0].name == str(nine)
+    with pytest.raises(FileError, match=r"empty"):
+        find_files([], ())
+
+
+def test_url_of_another_file_system():
+    for name in ("a-10", "a-9"):
+        with fsspec.open(f"memory://files/{name}.parquet", "wb") as file:
+            file.write(b"x")
+    assert names("memory://files") == ["a-9.parquet", "a-10.parquet"]
+    assert find_files("memory://files/*-9.parquet", ())[0].name == "memory:///files/a-9.parquet"
+
+
+def change_size(path):
+    path.write_text("longer than before")
+
+
+def change_time(path):
+    os.utime(path, ns=(1, 1))
+
+
+def replace(path):
+    other = path.with_suffix(".new")
+    other.write_text("new")
+    other.replace(path)
+
+
+@pytest.mark.parametrize("change", [change_size, change_time, replace])
+def test_changed_file(tmp_path, change):
+    path = tmp_path / "a.bin"
+    path.write_text("old")
+    file = File.at(str(path))
+    with file.opened() as handle:
+        assert handle.read() == b"old"
+    change(path)
+    with pytest.raises(FileChangedError, match=r"has changed"), file.opened():
+        pass
+
+
+def test_file_changed_while_it_is_read(tmp_path):
+    path = tmp_path / "a.bin"
+    path.write_text("old")
+    with pytest.raises(FileChangedError, match=r"has changed"), File.at(str(path)).opened():
+        change_size(path)
+
+
+def test_deleted_file(tmp_path):
+    path = tmp_path / "a.bin"
+    path.write_text("old")
+    file = File.at(str(path))
+    path.unlink()
+    with pytest.raises(FileChangedError, match=r"is gone"), file.opened():
+        pass
+
+
+def test_changed_url():
+    with fsspec.open("memory://changed/a.bin", "wb") as handle:
+        handle.write(b"old")
+    file = File.at("memory://changed/a.bin")
+    with fsspec.open("memory://changed/a.bin", "wb") as handle:
+        handle.write(b"new")
+    with pytest.raises(FileChangedError, match=r"has changed"), file.opened():
+        pass
