@@ -25,7 +25,7 @@ from shoal.solvers import driver
 N_FILES = 7
 
 
-def rows(n_rows=42_000, n_features=5, dtype=np.float32, seed=0):
+def rows(n_rows=300_000, n_features=5, dtype=np.float32, seed=0):
     """Overlapping blobs, about an offset: labels keep changing for many iterations."""
     generator = np.random.default_rng(seed)
     middles = generator.normal(0, 1.5, (9, n_features))
@@ -85,7 +85,7 @@ def test_threads_and_algorithms(X, reference, n_threads, algorithm):
     np.testing.assert_array_equal(found.labels_, reference.labels_)
 
 
-@pytest.mark.parametrize("memory", ["6MB", "8MB", "1GB"])
+@pytest.mark.parametrize("memory", ["17MB", "25MB", "1GB"])
 @pytest.mark.parametrize("n_files", [1, N_FILES])
 def test_files_and_memory_budgets(X, reference, tmp_path, memory, n_files):
     files = write_files(tmp_path / "files", X, n_files)
@@ -133,7 +133,7 @@ def test_any_problem(
     np.testing.assert_array_equal(found.labels_, reference.labels_)
 
 
-@pytest.mark.parametrize("memory", ["6MB", "1GB"])
+@pytest.mark.parametrize("memory", ["17MB", "1GB"])
 def test_mini_batches(X, folder, memory):
     def mini_batch_model():
         return MiniBatchKMeans(9, batch_size=256, max_iter=5, random_state=1)
@@ -242,8 +242,9 @@ def test_workers(X, folder, reference, clusters, n_workers):
 
 
 def test_worker_killed_in_mid_fit(folder, reference, clusters):
-    with shoal.DaskEngine(clusters(3)) as engine:
-        process_id = engine.client.submit(os.getpid).result()
+    cluster = clusters(3)
+    process_id = cluster.workers[0].pid
+    with shoal.DaskEngine(cluster):
         found = model().set_callbacks(KillWorker(process_id, 4)).fit(folder)
-    assert not Path(f"/proc/{process_id}").exists() or found.n_iter_ > 4
+    assert cluster.workers[0].pid != process_id
     assert_same(found, reference)
