@@ -94,8 +94,8 @@ template <class T> class BoundedAssignment {
     }
 
     double squared_distance_to(Index i, Index center) const {
-        return squared_distance(matrix.row(i), matrix.column_stride,
-                                centers.data + center * centers.features, centers.features);
+        return squared_distance(matrix.row(i), matrix.column_stride, centers.row(center),
+                                centers.features);
     }
     double distance_to(Index i, Index center) const {
         return std::sqrt(squared_distance_to(i, center));
