@@ -27,21 +27,40 @@ inline double rounding_error(Index n, double unit_roundoff) {
 
 inline constexpr double kDoubleRoundoff = std::numeric_limits<double>::epsilon() / 2;
 
-// D in eight interleaved partial sums: an order every instruction set can keep.
+// Adds the squares of four differences, in double, to four partial sums.
+template <class T, class Doubles>
+[[gnu::always_inline]] inline void add_squares(const T *x, const T *c, Doubles &sums) {
+    typedef T Four __attribute__((vector_size(4 * sizeof(T))));
+    Four a, b;
+    std::memcpy(&a, x, sizeof a);
+    std::memcpy(&b, c, sizeof b);
+    const Doubles difference =
+        __builtin_convertvector(a, Doubles) - __builtin_convertvector(b, Doubles);
+    sums += difference * difference;
+}
+
+// D in eight interleaved partial sums: an order every instruction set can keep. What does not fill
+// eight contiguous values is copied; the zeros that fill it up change no sum.
 template <class T>
 double squared_distance(const T *x, Index stride, const T *center, Index features) {
-    double sums[8] = {};
-    const auto add = [&](int lane, double a, double b) SHOAL_INLINE {
-        sums[lane] += (a - b) * (a - b);
-    };
+    typedef double Four __attribute__((vector_size(32)));
+    Four low{}, high{};
     Index f = 0;
-    if (stride == 1)
-        for (; f + 8 <= features; f += 8)
-            for (int lane = 0; lane < 8; ++lane) add(lane, x[f + lane], center[f + lane]);
-    for (; f < features; ++f) add(int(f % 8), x[f * stride], center[f]);
-    const double even = (sums[0] + sums[4]) + (sums[2] + sums[6]);
-    const double odd = (sums[1] + sums[5]) + (sums[3] + sums[7]);
-    return even + odd;
+    for (; stride == 1 && f + 8 <= features; f += 8) {
+        add_squares(x + f, center + f, low);
+        add_squares(x + f + 4, center + f + 4, high);
+    }
+    for (; f < features; f += 8) {
+        T a[8] = {}, b[8] = {};
+        for (int i = 0; i < std::min<Index>(8, features - f); ++i) {
+            a[i] = x[(f + i) * stride];
+            b[i] = center[f + i];
+        }
+        add_squares(a, b, low);
+        add_squares(a + 4, b + 4, high);
+    }
+    const Four sums = low + high;
+    return (sums[0] + sums[2]) + (sums[1] + sums[3]);
 }
 
 // How far apart two scores of a row must be for their order to be certain.
