@@ -112,9 +112,9 @@ template <class T> class BoundedAssignment {
                 });
     }
 
-    // The second nearest centre is at least this far. An overflown square bounds nothing.
+    // The second nearest centre is at least this far. Where the least square overflows, every
+    // distance exceeds the greatest float.
     double lower_bound(double squared, double gap) const {
-        if (!std::isfinite(squared)) return 0;
         return std::sqrt(squared * (shrink * shrink) + 2 * gap) * shrink;
     }
 
