@@ -48,7 +48,14 @@ def test_labels_and_distances_are_those_of_the_definition(
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
     ("n", "d", "k"),
-    [(5000, 5, 70), (60, 300, 30), (50, 129, 2500), (30, 10_000, 11), (20, 3, 5000), (2400, 257, 9)],
+    [
+        (5000, 5, 70),
+        (60, 300, 30),
+        (50, 129, 2500),
+        (30, 10_000, 11),
+        (20, 3, 5000),
+        (2400, 257, 9),
+    ],
 )
 def test_shapes_that_cross_the_blocking_boundaries(
     rng: np.random.Generator, n: int, d: int, k: int, dtype: type
@@ -100,8 +107,8 @@ def test_columns_far_from_the_origin(
 
 @pytest.mark.parametrize(
     ("dtype", "scale"),
-    [(np.float32, s) for s in (1e-44, 1e-38, 1e-25, 1e-19, 1e18, 1e19, 1e30)]
-    + [(np.float64, s) for s in (1e-320, 1e-170, 1e-154, 1e150, 1e153, 1e200)],
+    [(np.float32, s) for s in (1e-44, 1e-38, 1e-25, 1e-22, 1e-19, 1e18, 1e19, 1e30)]
+    + [(np.float64, s) for s in (1e-320, 1e-170, 1e-161, 1e-154, 1e150, 1e153, 1e200)],
 )
 def test_magnitudes_whose_squares_leave_the_type(
     kernels: ModuleType, rng: np.random.Generator, dtype: type, scale: float
@@ -110,6 +117,11 @@ def test_magnitudes_whose_squares_leave_the_type(
     X, centers = (X * scale).astype(dtype), (centers * scale).astype(dtype)
     for shift in (None, np.zeros(6)):
         np.testing.assert_array_equal(assign(kernels, X, centers, shift), nearest(X, centers))
+
+
+def test_a_near_centre_whose_own_norm_overflows(kernels: ModuleType) -> None:
+    X, centers = np.full((1, 1), 1.5e19, "f4"), np.array([[0.0], [2.7e19]], "f4")
+    assert assign(kernels, X, centers, np.zeros(1)).tolist() == [1]
 
 
 def test_magnitudes_mixed_in_one_call(kernels: ModuleType, rng: np.random.Generator) -> None:

@@ -104,7 +104,7 @@ def test_extreme_magnitudes(kernels: ModuleType, rng: np.random.Generator, scale
 
 
 def test_labels_of_other_centres_are_scanned(kernels: ModuleType) -> None:
-    labels, upper, lower = np.array([9, -3], np.int32), np.ones(2, "f4"), np.ones(2, "f4")
+    labels, upper, lower = np.array([9, -3], np.int32), np.zeros(2, "f4"), np.full(2, 1e30, "f4")
     X, centers = np.array([[0.0], [3.0]]), np.array([[0.0], [3.0]])
     zeros = np.zeros(2)
     args = (X, centers, np.zeros(1), labels, upper, lower, zeros, zeros)

@@ -13,7 +13,12 @@ def assign_csr(
 ) -> tuple[Array, Array]:
     labels, distances = np.full(X.shape[0], -1, np.int32), np.full(X.shape[0], -1.0)
     kernels.assign_csr(
-        X.data, X.indices.astype(index_dtype), X.indptr.astype(index_dtype), centers, labels, distances
+        X.data,
+        X.indices.astype(index_dtype),
+        X.indptr.astype(index_dtype),
+        centers,
+        labels,
+        distances,
     )
     return labels, distances
 

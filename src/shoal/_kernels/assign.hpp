@@ -5,14 +5,14 @@
 // precision instead, with x' = x - shift and c' = c - shift, and decides only where its rounding
 // cannot matter; the other rows are decided by D.
 //
-// Rounding of a score (u: unit roundoff of the data's type, v: of double, C: largest |c'|). Centring
-// rounds each x'_i and c'_i once: 2u |x'| C on the product, 2u C^2 / 2 on the norm; rounding the
-// halved norm adds u C^2 / 2. A chain of m fused multiply-adds from -|c'|^2 / 2 adds
+// Rounding of a score (u: unit roundoff of the data's type, v: of double, C: largest |c'|).
+// Centring rounds each x'_i and c'_i once: 2u |x'| C on the product, 2u C^2 / 2 on the norm;
+// rounding the halved norm adds u C^2 / 2. A chain of m fused multiply-adds from -|c'|^2 / 2 adds
 // m u (|x'| C + C^2 / 2). Two scores thus miss their exact difference by at most
-// 2 gamma_u(m + 6) (|x'| + C) C, with room to spare for the margin's own arithmetic. Norms summed in
-// double and half the difference of two D add at most 2 gamma_v(d + 6) (|x'| + C)^2. Underflow adds
-// at most the smallest normal number an operation. If (|x'| + C)^2 overflows so may a chain: the
-// margin is then infinite or NaN and the row is decided by D.
+// 2 gamma_u(m + 6) (|x'| + C) C, with room to spare for the margin's own arithmetic. Norms summed
+// in double and half the difference of two D add at most gamma_v(d + 6) (|x'| + C)^2 each.
+// Underflow adds at most the smallest normal number an operation. If (|x'| + C)^2 overflows so may
+// a chain: the margin is then infinite or NaN and the row is decided by D.
 #pragma once
 
 #include "tile.hpp"
@@ -27,19 +27,40 @@ inline double rounding_error(Index n, double unit_roundoff) {
 
 inline constexpr double kDoubleRoundoff = std::numeric_limits<double>::epsilon() / 2;
 
-// D in eight interleaved partial sums: an order every instruction set can keep.
+// Adds the squares of four differences, in double, to four partial sums.
+template <class T, class Doubles>
+[[gnu::always_inline]] inline void add_squares(const T *x, const T *c, Doubles &sums) {
+    typedef T Four __attribute__((vector_size(4 * sizeof(T))));
+    Four a, b;
+    std::memcpy(&a, x, sizeof a);
+    std::memcpy(&b, c, sizeof b);
+    const Doubles difference =
+        __builtin_convertvector(a, Doubles) - __builtin_convertvector(b, Doubles);
+    sums += difference * difference;
+}
+
+// D in eight interleaved partial sums: an order every instruction set can keep. What does not fill
+// eight contiguous values is copied; the zeros that fill it up change no sum.
 template <class T>
 double squared_distance(const T *x, Index stride, const T *center, Index features) {
-    double sums[8] = {};
-    const auto add = [&](int lane, double a, double b) SHOAL_INLINE {
-        sums[lane] += (a - b) * (a - b);
-    };
+    typedef double Four __attribute__((vector_size(32)));
+    Four low{}, high{};
     Index f = 0;
-    if (stride == 1)
-        for (; f + 8 <= features; f += 8)
-            for (int lane = 0; lane < 8; ++lane) add(lane, x[f + lane], center[f + lane]);
-    for (; f < features; ++f) add(int(f % 8), x[f * stride], center[f]);
-    return ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
+    for (; stride == 1 && f + 8 <= features; f += 8) {
+        add_squares(x + f, center + f, low);
+        add_squares(x + f + 4, center + f + 4, high);
+    }
+    for (; f < features; f += 8) {
+        T a[8] = {}, b[8] = {};
+        for (int i = 0; i < std::min<Index>(8, features - f); ++i) {
+            a[i] = x[(f + i) * stride];
+            b[i] = center[f + i];
+        }
+        add_squares(a, b, low);
+        add_squares(a + 4, b + 4, high);
+    }
+    const Four sums = low + high;
+    return (sums[0] + sums[2]) + (sums[1] + sums[3]);
 }
 
 // How far apart two scores of a row must be for their order to be certain.
@@ -59,7 +80,8 @@ template <class T> struct Margin {
     T largest_norm, norm_factor, linear, quadratic, underflow;
 };
 
-// The best and second best score of a panel's rows so far; of equal scores the first stays.
+// The best and second best score of a panel's rows so far. Equal scores are never far enough apart
+// for their order to matter here.
 template <class T> struct Leaders {
     Vector<T> best[kTileVectors], second[kTileVectors];
     IntVector<T> label[kTileVectors];
@@ -129,9 +151,8 @@ template <class T, class Emit> class Recheck {
   private:
     void consider(Index i, Index center) {
         if (i >= Index(rows.size()) || center >= centers.count) return;
-        const double distance =
-            squared_distance(matrix.row(rows[i]), matrix.column_stride,
-                             centers.data + center * centers.features, centers.features);
+        const double distance = squared_distance(matrix.row(rows[i]), matrix.column_stride,
+                                                 centers.row(center), centers.features);
         if (distance < distances[i]) {
             distances[i] = distance;
             labels[i] = std::int32_t(center);
@@ -151,8 +172,8 @@ template <class T, class Emit> class Recheck {
 template <class T, class Emit> class Race {
   public:
     Race(const Rows<T> &rows, Centers<T> &centers, Emit &emit)
-        : rows(rows), margin(centers.features, centers.features, centers.largest_norm), emit(emit),
-          recheck(rows.matrix, centers, emit) {}
+        : rows(rows), margin(centers.features, centers.features, centers.largest_norm),
+          emit(emit), recheck(rows.matrix, centers, emit) {}
 
     void begin(Index, Index p, const Panel<T> &panel) {
         if (p == 0) leaders.clear();
@@ -215,13 +236,13 @@ void nearest(const Rows<T> &rows, Centers<T> &centers, Emit &&emit) {
 template <class T>
 void assign(const Rows<T> &rows, Centers<T> &centers, std::int32_t *labels, double *distances) {
     const Matrix<T> &matrix = rows.matrix;
-    nearest(rows, centers, [=, &matrix, &centers](Index row, std::int32_t label, double) SHOAL_INLINE {
+    const auto emit = [=, &matrix, &centers](Index row, std::int32_t label, double) SHOAL_INLINE {
         labels[row] = label;
         if (distances)
-            distances[row] =
-                squared_distance(matrix.row(row), matrix.column_stride,
-                                 centers.data + label * centers.features, centers.features);
-    });
+            distances[row] = squared_distance(matrix.row(row), matrix.column_stride,
+                                              centers.row(label), centers.features);
+    };
+    nearest(rows, centers, emit);
 }
 
 }  // namespace shoal

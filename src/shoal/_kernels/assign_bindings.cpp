@@ -93,7 +93,8 @@ template <class T> nb::object py_pairwise_min_separation(Table<T> centers) {
         nb::gil_scoped_release unlocked;
         pairwise_min_separation(Matrix<T>{centers.data(), k, features, features, 1}, separation);
     }
-    return nb::cast(nb::ndarray<nb::numpy, double, nb::ndim<1>>(separation, {std::size_t(k)}, owner));
+    using Result = nb::ndarray<nb::numpy, double, nb::ndim<1>>;
+    return nb::cast(Result(separation, {std::size_t(k)}, owner));
 }
 
 template <class Column>

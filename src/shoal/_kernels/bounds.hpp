@@ -12,18 +12,16 @@
 
 namespace shoal {
 
-// The least float not below a non-negative value, and the greatest finite one not above it.
+// The least float not below a non-negative value, and the greatest finite one not above it. Which
+// way a value rounds is a coin toss, so the last bit is added rather than branched on.
 inline float round_up(double value) {
     const float nearest = float(value);
-    return nearest < value ? std::bit_cast<float>(std::bit_cast<std::uint32_t>(nearest) + 1)
-                           : nearest;
+    return std::bit_cast<float>(std::bit_cast<std::uint32_t>(nearest) + (nearest < value));
 }
 inline float round_down(double value) {
-    const float nearest =
-        float(std::clamp(value, 0.0, double(std::numeric_limits<float>::max())));
-    return nearest > value && nearest > 0
-               ? std::bit_cast<float>(std::bit_cast<std::uint32_t>(nearest) - 1)
-               : nearest;
+    value = std::clamp(value, 0.0, double(std::numeric_limits<float>::max()));
+    const float nearest = float(value);
+    return std::bit_cast<float>(std::bit_cast<std::uint32_t>(nearest) - (nearest > value));
 }
 
 // How far the centres moved, rounded up: each one, and the farthest of all the others.
@@ -63,6 +61,7 @@ template <class T> class BoundedAssignment {
     Index step(const double *drift, const double *separation) {
         const Drift moved(drift, centers.count, slack);
         std::vector<std::int64_t> survivors;
+        survivors.reserve(std::min(matrix.rows, kBatch));
         Index scanned = 0;
         const auto flush = [&] {
             scanned += Index(survivors.size());
@@ -72,13 +71,15 @@ template <class T> class BoundedAssignment {
         for (Index i = 0; i < matrix.rows; ++i) {
             if (keeps_label(i, moved, separation)) continue;
             survivors.push_back(i);
-            if (Index(survivors.size()) == 16 * kRunRows<T>) flush();
+            if (Index(survivors.size()) == kBatch) flush();
         }
         flush();
         return scanned;
     }
 
   private:
+    static constexpr Index kBatch = 16 * kRunRows<T>;
+
     bool keeps_label(Index i, const Drift &moved, const double *separation) {
         const Index label = labels[i];
         if (!std::isfinite(upper[i]) || label < 0 || label >= centers.count) return false;
@@ -94,8 +95,8 @@ template <class T> class BoundedAssignment {
     }
 
     double squared_distance_to(Index i, Index center) const {
-        return squared_distance(matrix.row(i), matrix.column_stride,
-                                centers.data + center * centers.features, centers.features);
+        return squared_distance(matrix.row(i), matrix.column_stride, centers.row(center),
+                                centers.features);
     }
     double distance_to(Index i, Index center) const {
         return std::sqrt(squared_distance_to(i, center));
@@ -111,9 +112,9 @@ template <class T> class BoundedAssignment {
                 });
     }
 
-    // The second nearest centre is at least this far. An overflown square bounds nothing.
+    // The second nearest centre is at least this far. Where the least square overflows, every
+    // distance exceeds the greatest float.
     double lower_bound(double squared, double gap) const {
-        if (!std::isfinite(squared)) return 0;
         return std::sqrt(squared * (shrink * shrink) + 2 * gap) * shrink;
     }
 

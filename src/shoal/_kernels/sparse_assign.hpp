@@ -1,8 +1,9 @@
 // The nearest centre of every row of a compressed sparse row matrix.
 //
-// Only stored values are multiplied: centres are transposed once, so that a stored value meets its
-// feature of many centres in consecutive lanes. Rows are not centred, which would fill them. A score
-// is the chain of `assign` over the row's stored values, and close rows are decided by the same D.
+// Only stored values are multiplied: the centres are copied transposed, so that a stored value
+// meets its feature of many centres in consecutive lanes. Rows are not centred, which would fill
+// them. A score is the chain of `assign` over the stored values; close rows are decided by the same
+// D.
 #pragma once
 
 #include "assign.hpp"
@@ -77,7 +78,7 @@ template <class T, class Column> class SparseAssignment {
         }
     }
 
-    // Lane by lane, then across lanes; of equal scores the lowest centre leads.
+    // Lane by lane, then across lanes. Equal scores are rechecked, whichever leads.
     Leader leader() const {
         Vector<T> best = broadcast(-std::numeric_limits<T>::infinity()), second = best;
         IntVector<T> label{};
@@ -90,10 +91,9 @@ template <class T, class Column> class SparseAssignment {
         Leader all{0, best[0], second[0]};
         all.label = std::int32_t(label[0]);
         for (int i = 1; i < lanes; ++i) {
-            const std::int32_t of_lane = std::int32_t(label[i]) + i;
-            const bool wins = best[i] > all.best || (best[i] == all.best && of_lane < all.label);
+            const bool wins = best[i] > all.best;
             all.second = std::max({all.second, T(second[i]), wins ? all.best : T(best[i])});
-            if (wins) all.best = best[i], all.label = of_lane;
+            if (wins) all.best = best[i], all.label = std::int32_t(label[i]) + i;
         }
         return all;
     }

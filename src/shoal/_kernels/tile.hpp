@@ -227,7 +227,7 @@ template <class T> struct Panel {
 };
 
 // Centres minus the shift, packed a block at a time with the features of a tile's centres
-// interleaved, so that the tile reads them in order. A block is small enough to stay in L2.
+// interleaved, so that the tile reads them in order.
 template <class T> class Centers {
   public:
     Centers(const T *data, Index count, Index features, const double *shift)
@@ -255,6 +255,7 @@ template <class T> class Centers {
                 to[f * kTileCenters] = data[j * features + f] - shift[f];
         }
     }
+    const T *row(Index j) const { return data + j * features; }
     const T *tile(Index j) const { return packed.data() + (j - loaded) * features; }
 
     const T *data;
@@ -265,9 +266,13 @@ template <class T> class Centers {
 
   private:
     static Index padded(Index n) { return (n + kTileCenters - 1) / kTileCenters * kTileCenters; }
+    // 256 KiB, but enough centres that packing a panel anew for each block costs little, in 8 MiB.
     static Index block_size(Index count, Index features) {
-        const Index fitting = (Index(1) << 18) / Index(sizeof(T)) / std::max<Index>(features, 1);
-        return padded(std::clamp<Index>(fitting, 1, std::min<Index>(count, 1024)));
+        const auto fitting = [&](Index bytes) {
+            return bytes / Index(sizeof(T)) / std::max<Index>(features, 1);
+        };
+        const Index wanted = std::clamp<Index>(fitting(1 << 18), 256, 1024);
+        return padded(std::clamp<Index>(std::min(wanted, fitting(1 << 23)), 1, count));
     }
     double squared_norm(Index j) const {
         double sum = 0;
