@@ -113,6 +113,15 @@ def test_table(model, X):
     assert "(-0.0)" not in str(profile)
 
 
+@pytest.mark.parametrize(
+    ("factor", "largest"), [(1e-9, "1.001e-08"), (1, "10.01"), (1e4, "100,081"), (1e9, "1.001e+10")]
+)
+def test_numbers_have_four_digits(X, factor, largest):
+    X = X[:800] * factor
+    profile = describe_clusters(KMeans(2, init=X[[0, 300]]).fit(X), X, features=[0])
+    assert f" {largest} (" in str(profile)
+
+
 def test_a_wide_table_leaves_out_what_tells_least(X):
     X = np.hstack([np.zeros((len(X), 4)), X])
     model = KMeans(3, init=X[[0, 300, 800]]).fit(X)
@@ -125,8 +134,12 @@ def test_a_wide_table_leaves_out_what_tells_least(X):
 def test_plot(model, X):
     profile = describe_clusters(model, X)
     ax = profile.plot()
-    written = [text.get_text() for text in ax.texts]
-    assert written == [f"{mean:.4g}" for mean in profile.means.ravel()]
+    written = np.reshape([text.get_text() for text in ax.texts], (3, 4))
+    decimals = [2, 3, 2, 3]
+    assert written.tolist() == [
+        [f"{mean:z.{n}f}" for mean, n in zip(means, decimals, strict=True)]
+        for means in profile.means
+    ]
     assert [label.get_text() for label in ax.get_yticklabels()] == [
         "0 (33.3%)", "1 (55.6%)", "2 (11.1%)",
     ]  # fmt: skip

@@ -68,8 +68,7 @@ def test_plot_has_a_colour_and_a_name_for_each_cluster(model, X):
     ax = scatter_clusters(model, X).plot()
     colors = {tuple(points.get_facecolor()[0][:3]) for points in ax.collections}
     assert len(colors) == 3
-    (legend,) = ax.figure.legends
-    assert [text.get_text() for text in legend.get_texts()] == [
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [
         "0 (33.3%)", "1 (55.6%)", "2 (11.1%)",
     ]  # fmt: skip
     assert [text.get_text() for text in ax.texts] == ["0", "1", "2"]

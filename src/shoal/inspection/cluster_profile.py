@@ -1,6 +1,6 @@
 """What tells the clusters of a model apart."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -74,18 +74,19 @@ class ClusterProfile:
         Needs matplotlib.
         """
         n_clusters, n_features = self.means.shape
+        written = [_number_format(means) for means in self.means.T]
         ax = axes_or_new(ax, figsize=(3.5 + 1.1 * n_features, 1.5 + 0.4 * n_clusters))
         limit = max(1.0, float(np.nanmax(np.abs(self.deviations))))
         image = ax.imshow(self.deviations, cmap="PuOr_r", vmin=-limit, vmax=limit, aspect="auto")
         for (cluster, feature), mean in np.ndenumerate(self.means):
             is_dark = abs(self.deviations[cluster, feature]) > 0.7 * limit
             color = "white" if is_dark else "black"
-            ax.text(feature, cluster, f"{mean:.4g}", ha="center", va="center", color=color)
+            ax.text(feature, cluster, written[feature](mean), ha="center", va="center", color=color)
         ax.set_xticks(range(n_features), self.feature_names)
         names = [f"{cluster} ({share:.1%})" for cluster, share in enumerate(self.shares)]
         ax.set_yticks(range(n_clusters), names)
         ax.set(ylabel="Cluster (share of rows)")
-        ax.figure.colorbar(image, ax=ax, label="Mean, in standard deviations from all rows'")
+        ax.figure.colorbar(image, ax=ax, label="Standard deviations from the mean")
         return ax
 
     def __rich__(self) -> Table:
@@ -94,8 +95,9 @@ class ClusterProfile:
         table = Table(caption=self._caption(n_left_out))
         for name in ("cluster", "rows", "share", *(self.feature_names[f] for f in shown)):
             table.add_column(name, justify="right")
-        for cluster, (size, share) in enumerate(zip(self.sizes, self.shares, strict=True)):
-            cells = [self._cell(cluster, feature) for feature in shown]
+        columns = [self._cells(feature) for feature in shown]
+        for cluster, cells in enumerate(zip(*columns, strict=True)):
+            size, share = self.sizes[cluster], self.shares[cluster]
             table.add_row(str(cluster), f"{size:,.0f}", f"{share:.1%}", *cells)
         return table
 
@@ -111,9 +113,13 @@ class ClusterProfile:
             caption += f"; {n_left_out} features that tell less are left out"
         return caption
 
-    def _cell(self, cluster: int, feature: int) -> str:
-        mean, deviation = self.means[cluster, feature], self.deviations[cluster, feature]
-        return "" if np.isnan(mean) else f"{mean:.4g} ({deviation:+z.1f})"
+    def _cells(self, feature: int) -> list[str]:
+        """Mean and deviation of a feature in each cluster."""
+        written = _number_format(self.means[:, feature])
+        pairs = zip(self.means[:, feature], self.deviations[:, feature], strict=True)
+        return [
+            f"{written(mean)} ({deviation:+z.1f})".replace("nan", "-") for mean, deviation in pairs
+        ]
 
 
 def describe_clusters(
@@ -215,6 +221,15 @@ def _profile(
     spread[spread == 0] = np.inf
     deviations = (means - summary.moments.mean[shown]) / spread
     return ClusterProfile(names, sizes, sizes / sizes.sum(), means, deviations)
+
+
+def _number_format(values: Float64Array) -> Callable[[float], str]:
+    """What writes each of `values` with as many decimals as give the largest four digits."""
+    largest = float(np.nanmax(np.abs(values)))
+    if largest and not 1e-3 <= largest < 1e7:
+        return "{:z.3e}".format
+    n_digits = int(np.floor(np.log10(largest))) if largest else 3
+    return f"{{:z,.{max(0, 3 - n_digits)}f}}".format
 
 
 def _without_nan(values: Float64Array) -> list[list[float | None]]:

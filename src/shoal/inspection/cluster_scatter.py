@@ -58,10 +58,8 @@ class ClusterScatter:
             ax.annotate(str(cluster), center, ha="center", va="center", bbox=box)
         ax.set(xlabel=self.axis_names[0], ylabel=self.axis_names[1])
         if len(self.centers) <= MOST_NAMED:
-            ax.figure.legend(
-                *ax.get_legend_handles_labels(),
-                title="Cluster (share)", loc="outside right center", frameon=False, markerscale=2,
-            )  # fmt: skip
+            place = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
+            ax.legend(title="Cluster (share)", frameon=False, markerscale=2, **place)
         return ax
 
 
