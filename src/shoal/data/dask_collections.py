@@ -43,7 +43,6 @@ class DaskSource(Source):
             raise DataError(f"Expected a Dask Array or DataFrame, got {type(collection).__name__}.")
         self._parts = [_part(block) for block in delayed]
         self._cells = _lay_cells(_lengths(collection, delayed))
-        self._client: Any = None
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -54,7 +53,7 @@ class DaskSource(Source):
 
     def read(self, cell: Cell, columns: Sequence[int], max_rows: int) -> Iterator[Rows]:
         (number,) = cell.address
-        rows = self._parts[number].compute(self._client)
+        rows = self._parts[number].compute()
         source = ArraySource(rows) if hasattr(rows, "reshape") else FrameSource(rows)
         return source.read(replace(cell, first_row=0), columns, max_rows)
 
@@ -64,12 +63,9 @@ class DaskSource(Source):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        # Only the thread that unpickles knows its worker, and so the way to persisted blocks.
-        if any(part.futures for part in self._parts):
-            self._client = _own_client()
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_client": None}
+        futures = [future for part in self._parts for future in part.futures.values()]
+        if futures:
+            _bind(futures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,21 +84,12 @@ class _Part:
 
         return {key: task for key, task in self.tasks.items() if isinstance(task, Future)}
 
-    def compute(self, client: Any) -> Any:
-        """The row block; `client` fetches what the cluster holds after a journey."""
+    def compute(self) -> Any:
+        """The row block."""
         import dask
         from dask.local import get_sync
 
-        futures = self.futures
-        for future in futures.values():
-            if client is not None:
-                future.bind_client(client)
-            elif future.client is None:
-                raise EngineError(
-                    "Rows of a persisted Dask collection are read where no Dask client is. Use "
-                    "DaskEngine with the cluster that holds them, or do not persist."
-                )
-        held = {key: future.result() for key, future in futures.items()}
+        held = {key: _result(future) for key, future in self.futures.items()}
         with dask.config.set(scheduler="synchronous"):
             return get_sync({**self.tasks, **held}, self.key)
 
@@ -158,11 +145,29 @@ def _lay_cells(lengths: Sequence[int]) -> tuple[Cell, ...]:
     return tuple(cells)
 
 
-def _own_client() -> Any:
-    """The client of the worker or process that this thread belongs to, if any."""
+def _bind(futures: Sequence[Any]) -> None:
+    """Let futures that came here by pickle be fetched through the client of this worker.
+
+    Only the thread that unpickles knows its worker. Where there is neither worker nor client,
+    they stay as they are.
+    """
     from distributed import get_client
 
     try:
-        return get_client()
+        client = get_client()
     except ValueError:
-        return None
+        return
+    for future in futures:
+        future.bind_client(client)
+    # As Client.get_dataset does: the scheduler tells where keys are to those who want them.
+    keys = [future.key for future in futures]
+    client._send_to_scheduler({"op": "client-desires-keys", "keys": keys, "client": client.id})
+
+
+def _result(future: Any) -> Any:
+    if future.client is None:
+        raise EngineError(
+            "Rows of a persisted Dask collection are read where there is no Dask client. Use "
+            "DaskEngine with the cluster that holds them, or do not persist."
+        )
+    return future.result()
