@@ -19,7 +19,7 @@ import time
 import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence, Set
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from math import lcm
@@ -567,7 +567,7 @@ def local_cluster(
                 silence_logs=logging.CRITICAL,
                 local_directory=directory,
                 dashboard_address="127.0.0.1:0",
-                worker_dashboard_address="127.0.0.1:0",
+                scheduler_kwargs={"dashboard": False},
             )
         with cluster:
             yield cluster
@@ -592,24 +592,35 @@ def _connection(target: "Client | str | Cluster") -> "Iterator[Client]":
     from distributed import Client
 
     if isinstance(target, str):
+        _greet(target)
         address, security = target, None
     elif isinstance(target, Client):
         address, security = target.scheduler.address, target.security
     else:
         address, security = target.scheduler_address, target.security
+    with Client(address, security=security, set_as_default=False) as client:
+        yield client
+
+
+def _greet(address: str) -> None:
+    """Check that a scheduler answers, in a while that is bounded as that of a Client is not."""
+    from distributed.core import connect
+    from distributed.security import Security
+
+    async def greet() -> None:
+        await (await connect(address, **Security().get_connection_args("client"))).close()
+
     try:
-        client = Client(
-            address, security=security, timeout=CONNECT_TIMEOUT_SECONDS, set_as_default=False
-        )
+        # On a thread of its own: a notebook's already runs an event loop.
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(asyncio.run, asyncio.wait_for(greet(), CONNECT_TIMEOUT_SECONDS)).result()
     except (OSError, RuntimeError, TypeError, ValueError) as error:
         raise ClusterUnreachableError(
-            f"No Dask scheduler answers at {address!r}: {error}. Check that it runs, that host "
+            f"No Dask scheduler answers at {address!r}: {error!r}. Check that it runs, that host "
             "and port are right and reachable from here, and that it is not tls:// without "
             "certificates: give these in Dask's configuration (distributed.comm.tls), or give "
             "DaskEngine a distributed.Client made with security=..."
         ) from error
-    with client:
-        yield client
 
 
 # What follows runs on workers.

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event, Lock
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import numpy as np
 from scipy import sparse
@@ -83,7 +84,7 @@ def recipe(dataset: Dataset) -> Recipe:
     arrays = _role_arrays(dataset)
     without: dict[str, Any] = dict.fromkeys(arrays)
     if dataset.source.in_memory:
-        without["source"] = SentRows(dataset.source)
+        without["source"] = SentRows(dataset)
     return Recipe(
         replace(dataset, **without),
         dataset.cells,
@@ -147,21 +148,23 @@ def _n_rows(rows: Any) -> int:
 
 
 class SentRows(Source):
-    """Rows of a source in the driver's memory, as far as they have been sent.
+    """Rows that live in the driver's memory, as far as they have been sent.
 
-    It can be read for the columns that its dataset reads, and for no others.
+    They can be read for the columns that their dataset reads, and for no others.
 
     Parameters
     ----------
-    origin : Source
-        Where the rows live.
+    dataset : Dataset
+        Whose rows they are.
     """
 
     in_memory = True
 
-    def __init__(self, origin: Source) -> None:
-        self.density = origin.density
-        self._columns = origin.columns
+    def __init__(self, dataset: Dataset) -> None:
+        self.density = dataset.source.density
+        self._columns = dataset.source.columns
+        self._cells = dataset.cells
+        self._name = uuid4().hex
         self._pieces: dict[int, list[Rows]] = {}
 
     @property
@@ -169,7 +172,7 @@ class SentRows(Source):
         return self._columns
 
     def cells(self) -> Sequence[Cell]:
-        raise NotImplementedError("The grid is sent beside the rows.")
+        return self._cells
 
     def put(self, piece: Piece) -> None:
         """Add rows to those of their cell."""
@@ -183,7 +186,8 @@ class SentRows(Source):
                 yield [part[here] for part in rows] if isinstance(rows, list) else rows[here]
 
     def fingerprint(self) -> str:
-        raise NotImplementedError("The driver has the values.")
+        # The driver has hashed the values, where anybody asked for it.
+        return self._name
 
 
 class _Share(Source):
