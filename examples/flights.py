@@ -79,7 +79,7 @@ def main() -> None:
     console.print(f"Dask     the same fit on a cluster here: {comparison(model, on_dask)}\n")
     console.print(steps)
     console.print(
-        "\nMemory is the largest resident set of this process so far, Python and libraries included;"
+        "\nMemory is the largest resident set of this process so far, with Python and libraries;"
         f"\nno Dask worker took more than {peak_memory(resource.RUSAGE_CHILDREN)}."
     )
 
