@@ -1,0 +1,89 @@
+"""Every engine passes `check_engine`; `check_engine` fails on engines that break a promise."""
+
+import threading
+import time
+
+import pytest
+
+from shoal.engines.local import LocalEngine
+from shoal.testing.engine import check_engine
+
+
+@pytest.mark.usefixtures("no_leaks")
+@pytest.mark.parametrize(("n_threads", "memory"), [(1, None), (2, "20MB"), (3, "700kB")], ids=str)
+def test_local_engine(n_threads, memory):
+    check_engine(lambda: LocalEngine(n_threads, memory))
+
+
+class LosesARow(LocalEngine):
+    def fold(self, dataset, statistic):
+        found = super().fold(dataset, statistic)
+        return found | {"n_rows": found["n_rows"] - 1}
+
+
+class Forgets(LocalEngine):
+    n_folds = 0
+
+    def fold(self, dataset, statistic):
+        self.n_folds += 1
+        return super().fold(dataset, statistic) if self.n_folds % 4 else statistic.zero()
+
+
+class SwallowsErrors(LocalEngine):
+    def fold(self, dataset, statistic):
+        try:
+            return super().fold(dataset, statistic)
+        except ValueError:
+            return None
+
+
+class Unordered(LocalEngine):
+    def map_blocks(self, dataset, function):
+        return iter(list(super().map_blocks(dataset, function))[::-1])
+
+
+class MixesUp(LocalEngine):
+    def map_blocks(self, dataset, function):
+        pairs = list(super().map_blocks(dataset, function))
+        results = [result for _, result in pairs]
+        return iter([(pairs[i][0], results[i - 1]) for i in range(len(pairs))])
+
+
+class GoesOn(LocalEngine):
+    def fold(self, dataset, statistic):
+        try:
+            return super().fold(dataset, statistic)
+        except KeyboardInterrupt:
+            time.sleep(5)
+            raise
+
+
+class LeavesAThread(LocalEngine):
+    def close(self):
+        super().close()
+        if not hasattr(self, "left"):
+            self.left = threading.Thread(target=time.sleep, args=(20,), daemon=True)
+            self.left.start()
+
+
+class StaysCurrent(LocalEngine):
+    def __exit__(self, *error):
+        self.close()
+
+
+@pytest.mark.parametrize(
+    ("engine", "message"),
+    [
+        (LosesARow, "not what a serial fold gives"),
+        (Forgets, "release changes a fold"),
+        (SwallowsErrors, "NonFiniteError was swallowed"),
+        (Unordered, "loses, repeats or swaps rows"),
+        (MixesUp, "the result of another"),
+        (GoesOn, "to end a pass"),
+        (LeavesAThread, "left behind"),
+        (StaysCurrent, "still current"),
+    ],
+)
+def test_the_suite_finds(engine, message):
+    with pytest.raises(AssertionError, match=message):
+        check_engine(lambda: engine(2))
