@@ -1,6 +1,8 @@
 """Dask collections are computed where they are read."""
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import dask
 import dask.array as da
@@ -14,7 +16,7 @@ from distributed.protocol.pickle import dumps, loads
 
 from shoal import open_dataset
 from shoal.data.dask_collections import DaskSource
-from shoal.exceptions import DataError
+from shoal.exceptions import DataError, EngineError
 
 X = np.random.default_rng(0).normal(size=(20, 4))
 
@@ -65,8 +67,26 @@ def test_unusable_collections(collection, message):
         open_dataset(collection)
 
 
-def test_persisted_collections_travel_to_workers():
-    frame = dd.from_pandas(pd.DataFrame(X, columns=list("abcd")), npartitions=3)
+def test_persisted_rows_without_a_client():
+    with small_cluster():
+        sent = dumps(DaskSource(da.from_array(X, chunks=6).persist()))
+    source = loads(sent)
+    with pytest.raises(EngineError, match="no Dask client"):
+        rows(source)
+
+
+def read_in_task(sent):
+    return rows(loads(sent))
+
+
+def read_in_thread(sent):
+    """As an engine reads: on a thread that is no task's."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(read_in_task, sent).result()
+
+
+@contextmanager
+def small_cluster():
     config = {"distributed.worker.http.routes": [], "distributed.scheduler.http.routes": []}
     with (
         dask.config.set(config),
@@ -79,10 +99,17 @@ def test_persisted_collections_travel_to_workers():
         ) as cluster,
         Client(cluster) as client,
     ):
+        yield client
+
+
+def test_persisted_collections_travel_to_workers():
+    frame = dd.from_pandas(pd.DataFrame(X, columns=list("abcd")), npartitions=3)
+    with small_cluster() as client:
         array = da.from_array(X, chunks=(6, 2)).persist()
         for collection in (array, array + 0, frame.persist(), frame[frame.a > -9]):
             source = DaskSource(collection)
             np.testing.assert_array_equal(np.vstack(rows(source)), X)
             sent = dumps(source)
-            found = client.submit(lambda sent: rows(loads(sent)), sent, pure=False)
-            np.testing.assert_array_equal(np.vstack(found.result()), X)
+            for read in (read_in_task, read_in_thread):
+                found = client.submit(read, sent, pure=False)
+                np.testing.assert_array_equal(np.vstack(found.result()), X)

@@ -146,22 +146,30 @@ def _lay_cells(lengths: Sequence[int]) -> tuple[Cell, ...]:
 
 
 def _bind(futures: Sequence[Any]) -> None:
-    """Let futures that came here by pickle be fetched through the client of this worker.
+    """Let futures that came here by pickle be fetched through the client of this process.
 
-    Only the thread that unpickles knows its worker. Where there is neither worker nor client,
-    they stay as they are.
+    Where there is neither worker nor client, they stay as they are.
     """
-    from distributed import get_client
-
-    try:
-        client = get_client()
-    except ValueError:
+    client = _client()
+    if client is None:
         return
     for future in futures:
         future.bind_client(client)
     # As Client.get_dataset does: the scheduler tells where keys are to those who want them.
     keys = [future.key for future in futures]
     client._send_to_scheduler({"op": "client-desires-keys", "keys": keys, "client": client.id})
+
+
+def _client() -> Any:
+    """The client of this worker, or of this process, if any."""
+    from distributed import Worker, get_client
+
+    try:
+        return get_client()
+    except ValueError:
+        # Threads outside of a task do not know their worker, but the process does.
+        workers = list(Worker._instances)
+        return workers[0]._get_client() if workers else None
 
 
 def _result(future: Any) -> Any:
