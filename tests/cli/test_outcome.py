@@ -35,15 +35,28 @@ def test_debug_shows_the_traceback(capsys):
     assert "ValueError: wrong" in said
 
 
-@pytest.mark.parametrize(
-    ("checkpoint", "way_back"),
-    [("state", "go on from the checkpoint state."), (None, "--checkpoint FILE can be resumed.")],
-)
-def test_interrupt(capsys, checkpoint, way_back):
+def _interrupted(capsys, checkpoint):
     code, said = _outcome(KeyboardInterrupt(), capsys, checkpoint=checkpoint)
     assert code == 130
-    assert said.startswith("\nshoal: interrupted.")
-    assert said.endswith(f"{way_back}\n")
+    return said.removeprefix("\nshoal: interrupted. ").removesuffix("\n")
+
+
+def test_interrupt_without_a_checkpoint(capsys):
+    expected = "Nothing was saved; a fit with --checkpoint FILE can be resumed."
+    assert _interrupted(capsys, None) == expected
+
+
+def test_interrupt_before_the_first_checkpoint(capsys, tmp_path):
+    expected = "There is no checkpoint yet: the same command begins anew."
+    assert _interrupted(capsys, tmp_path / "state") == expected
+
+
+@pytest.mark.parametrize("written", ["state", "state.0"])
+def test_interrupt_with_a_checkpoint(capsys, tmp_path, written):
+    (tmp_path / written).touch()
+    path = tmp_path / "state"
+    expected = f"Run the same command again to go on from the checkpoint {path}."
+    assert _interrupted(capsys, path) == expected
 
 
 def test_wrong_usage_stays_typers():

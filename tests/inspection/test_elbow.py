@@ -22,9 +22,18 @@ def test_one_cluster_has_the_variance(X):
     np.testing.assert_allclose(found.inertia, [weight @ ((X - mean) ** 2).sum(axis=1)], rtol=1e-12)
 
 
+class _Counting(LocalEngine):
+    n_passes = 0
+
+    def fold(self, dataset, statistic):
+        self.n_passes += 1
+        return super().fold(dataset, statistic)
+
+
 def test_the_engine_that_is_current_is_used_and_left_open(X):
-    with LocalEngine(1) as engine:
+    with _Counting(1) as engine:
         elbow(X, [1, 2], random_state=0)
+        assert engine.n_passes > 4
         assert current.get() is engine
     assert current.get() is None
 

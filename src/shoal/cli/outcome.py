@@ -51,6 +51,9 @@ def _say_warning(message: Warning | str, *where: Any, **source: Any) -> None:
 def _way_back(checkpoint: Path | None) -> str:
     if checkpoint is None:
         return "Nothing was saved; a fit with --checkpoint FILE can be resumed."
+    # Of several runs, the first one's has a number.
+    if not checkpoint.exists() and not checkpoint.with_name(f"{checkpoint.name}.0").exists():
+        return "There is no checkpoint yet: the same command begins anew."
     return f"Run the same command again to go on from the checkpoint {checkpoint}."
 
 
