@@ -129,7 +129,7 @@ class BlockCache:
         except BaseException:
             self._folder.remove()
             raise
-        weakref.finalize(self, os.close, self._file)
+        self._close_file = weakref.finalize(self, os.close, self._file)
 
     @property
     def path(self) -> Path:
@@ -177,9 +177,16 @@ class BlockCache:
         ------
         CorruptFileError
             The file is not what was written.
+        FileError
+            The file cannot be read, or the cache is closed.
         """
         buffer = buffer[: stored.n_bytes]
-        is_whole = self._read_at(stored.offset, buffer)
+        try:
+            is_whole = self._read_at(stored.offset, buffer)
+        except OSError as error:
+            raise FileError(
+                error.errno, f"The block cache {self._path} cannot be read: {error}."
+            ) from error
         parts = {name: array.view(buffer) for name, array in stored.arrays.items()}
         if not is_whole or _checksum(parts.values()) != stored.checksum:
             raise CorruptFileError(
@@ -204,10 +211,9 @@ class BlockCache:
         self._give_back(stored.offset, stored.n_pages_bytes)
 
     def close(self) -> None:
-        """Remove the file and its folder. Idempotent.
-
-        Who still holds this object may read on: the file goes when nobody has it open.
-        """
+        """Remove the file and its folder. Idempotent."""
+        self._file = -1
+        self._close_file()
         self._folder.remove()
 
     def _reserve(self, n_bytes: int) -> int:

@@ -175,12 +175,13 @@ def plan(dataset: "Dataset", memory_bytes: int, n_threads: int, beside_row_bytes
         Even small blocks do not fit; the message says what would suffice.
     """
     source = dataset.source
-    columns = _columns(dataset)
+    positions = _positions(dataset)
+    columns = source.columns
     row = max(1, row_bytes(dataset))
-    source_row = sum(source.columns[position].dtype.itemsize for position in columns)
+    source_row = sum(columns[position].dtype.itemsize for position in positions)
     are_views = _are_views(dataset)
     held = _held_row_bytes(dataset) * dataset.n_rows
-    reader = 0 if source.in_memory else source.reader_bytes(columns)
+    reader = 0 if source.in_memory else source.reader_bytes(positions)
     # While a block is made there are the rows it is made from and at times a second copy; while
     # blocks are read back, one is in hand and two are ahead.
     blocks_in_flight = 3 * n_threads
@@ -192,7 +193,8 @@ def plan(dataset: "Dataset", memory_bytes: int, n_threads: int, beside_row_bytes
         flight_row = 0
     in_flight = block_rows * flight_row + n_readers * reader
     if in_flight > room:
-        suffices = _budget(block_rows * flight_row + reader + held)
+        # The message rounds to three digits: not down.
+        suffices = 1.01 * _budget(block_rows * flight_row + reader + held)
         raise MemoryBudgetError(
             f"A memory budget of {format_bytes(memory_bytes)} is too small for {dataset!r}: "
             f"{blocks_in_flight} blocks of {block_rows} rows for {n_threads} threads take "
@@ -246,7 +248,7 @@ def _block_rows(
     return max(1, min(max(rows, 64), dataset.n_rows))
 
 
-def _columns(dataset: "Dataset") -> tuple[int, ...]:
+def _positions(dataset: "Dataset") -> tuple[int, ...]:
     """Positions of the columns that a pass reads."""
     roles = (dataset.target, dataset.sample_weight)
     return (*dataset.features, *(role for role in roles if isinstance(role, int)))
@@ -254,11 +256,11 @@ def _columns(dataset: "Dataset") -> tuple[int, ...]:
 
 def _are_views(dataset: "Dataset") -> bool:
     """Whether blocks are views of what is in memory anyway."""
-    source = dataset.source
+    columns = dataset.source.columns
     return (
-        source.in_memory
+        dataset.source.in_memory
         and not dataset.unit_rows
-        and all(source.columns[position].dtype == dataset.dtype for position in dataset.features)
+        and all(columns[position].dtype == dataset.dtype for position in dataset.features)
     )
 
 

@@ -1,0 +1,371 @@
+"""The block cache: every bit back, every damaged bit found, nothing left behind."""
+
+import errno
+import os
+import pathlib
+import resource
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy import sparse
+
+from shoal.data import cache as cache_module
+from shoal.data.block import Block
+from shoal.data.cache import BlockCache
+from shoal.exceptions import CorruptFileError, DiskFullError, FileError
+from shoal.testing.bits import bits
+
+pytestmark = pytest.mark.usefixtures("no_leaks")
+
+
+def block_of(X, **parts):
+    d = X.shape[1]
+    return Block(X, parts.pop("first_row", 0), np.full(d, -1.0), np.full(d, 2.0), **parts)
+
+
+def parts_of(block):
+    X = block.X
+    matrix = (X.data, X.indices, X.indptr, X.shape) if sparse.issparse(X) else X
+    return bits(
+        [
+            matrix,
+            block.first_row,
+            block.minimum,
+            block.maximum,
+            block.target,
+            block.sample_weight,
+            block.rows,
+        ]
+    )
+
+
+def buffer(stored):
+    return np.full(stored.n_bytes + 100, 7, dtype=np.uint8)
+
+
+@pytest.fixture
+def cache(no_leaks):
+    cache = BlockCache()
+    yield cache
+    cache.close()
+
+
+rng = np.random.default_rng(3)
+DENSE = rng.standard_normal((50, 4))
+BLOCKS = {
+    "C": block_of(DENSE, first_row=7),
+    "F": block_of(np.asfortranarray(DENSE)),
+    "float32": block_of(DENSE.astype(np.float32)),
+    "strided": block_of(DENSE[::2, ::3]),
+    "reversed": block_of(DENSE[::-1]),
+    "one column": block_of(DENSE[:, :1]),
+    "one row": block_of(DENSE[:1]),
+    "no column": block_of(DENSE[:, :0]),
+    "csr": block_of(sparse.random_array((50, 9), density=0.2, format="csr", random_state=1)),
+    "empty csr": block_of(sparse.csr_array((50, 9))),
+    "all roles": block_of(
+        DENSE,
+        target=rng.integers(0, 9, 50),
+        sample_weight=rng.random(50),
+        rows=np.arange(3, 103, 2),
+    ),
+    "two targets": block_of(DENSE, target=rng.random((50, 2))),
+    "truths": block_of(DENSE, target=rng.random(50) < 0.5),
+    "objects": block_of(DENSE, target=np.array(["a", None, 3, 2.5, "b"] * 10, dtype=object)),
+    "text": block_of(DENSE, target=np.array(["yes", "no"] * 25)),
+}
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_a_block_comes_back(cache, name):
+    block = BLOCKS[name]
+    block.beside["label"] = 3
+    for _ in range(2):
+        stored = cache.write(block)
+    back = cache.read(stored, buffer(stored))
+    assert parts_of(back) == parts_of(block)
+    assert back.beside is block.beside
+    if isinstance(block.X, np.ndarray):
+        for order in ("c_contiguous", "f_contiguous"):
+            assert getattr(back.X.flags, order) or not getattr(block.X.flags, order)
+
+
+@given(
+    X=hnp.arrays(
+        st.sampled_from([np.float32, np.float64]),
+        hnp.array_shapes(min_dims=2, max_dims=2, max_side=30),
+        elements=st.floats(-1, 1, width=16),
+    ),
+    fortran=st.booleans(),
+)
+def test_any_matrix_comes_back(cache, X, fortran):
+    block = block_of(np.asfortranarray(X) if fortran else X)
+    stored = cache.write(block)
+    assert stored.offset % 4096 == 0
+    assert parts_of(cache.read(stored, buffer(stored))) == parts_of(block)
+
+
+def test_values_are_views_of_the_buffer(cache):
+    stored = cache.write(BLOCKS["F"])
+    memory = buffer(stored)
+    assert np.shares_memory(cache.read(stored, memory).X, memory)
+
+
+def test_threads_may_write_at_a_time(cache):
+    blocks = [block_of(rng.random((rng.integers(1, 500), 3)), first_row=i) for i in range(60)]
+    stored = {}
+
+    def write(some):
+        for block in some:
+            stored[block.first_row] = cache.write(block)
+
+    threads = [threading.Thread(target=write, args=(blocks[i::3],)) for i in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for block in blocks:
+        here = stored[block.first_row]
+        assert parts_of(cache.read(here, buffer(here))) == parts_of(block)
+
+
+def test_discarded_room_is_used_again(cache):
+    blocks = [block_of(rng.random((1000, 3)), first_row=i) for i in range(40)]
+    for block in blocks:
+        last = cache.write(block)
+        cache.discard(last)
+    assert last.offset == 0
+    kept = [cache.write(block) for block in blocks]
+    cache.discard(kept[3])
+    small = block_of(rng.random((10, 3)))
+    again = [cache.write(small) for _ in range(9)]
+    assert {stored.offset // kept[1].offset for stored in again[:5]} == {3}
+    for block, stored in zip(blocks, kept, strict=True):
+        if stored is not kept[3]:
+            assert parts_of(cache.read(stored, buffer(stored))) == parts_of(block)
+
+
+@pytest.mark.parametrize("name", ["C", "csr", "all roles"])
+def test_any_flipped_bit_is_found(cache, name):
+    block = BLOCKS[name]
+    stored = cache.write(block)
+    whole = cache.path.read_bytes()
+    guarded = [
+        place for array in stored.arrays.values() for place in range(array.start, array.stop)
+    ]
+    for place in rng.choice(guarded, 40):
+        damaged = bytearray(whole)
+        damaged[stored.offset + place] ^= 1 << rng.integers(8)
+        cache.path.write_bytes(damaged)
+        with pytest.raises(CorruptFileError, match=r"damaged at byte .*Fit again"):
+            cache.read(stored, buffer(stored))
+    cache.path.write_bytes(whole)
+    assert parts_of(cache.read(stored, buffer(stored))) == parts_of(block)
+
+
+def test_a_truncated_file_is_found(cache):
+    stored = cache.write(BLOCKS["C"])
+    os.truncate(cache.path, stored.n_bytes - 1)
+    with pytest.raises(CorruptFileError, match="damaged"):
+        cache.read(stored, buffer(stored))
+
+
+def test_only_this_user_may_look(cache):
+    assert stat.S_IMODE(cache.path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(cache.path.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(cache.path.parent.parent.stat().st_mode) == 0o700
+
+
+def test_close_removes_everything(no_leaks):
+    cache = BlockCache()
+    cache.write(BLOCKS["C"])
+    folder = cache.path.parent
+    assert folder.is_relative_to(no_leaks)
+    cache.close()
+    cache.close()
+    assert not folder.exists()
+
+
+def test_a_closed_cache_is_not_read(cache):
+    stored = cache.write(BLOCKS["C"])
+    cache.close()
+    with pytest.raises(FileError, match="cannot be read"):
+        cache.read(stored, buffer(stored))
+
+
+def test_a_forgotten_cache_is_removed():
+    cache = BlockCache()
+    folder = cache.path.parent
+    del cache
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("variable", ["SHOAL_CACHE_DIR", "XDG_CACHE_HOME", "TMPDIR"])
+def test_where_caches_go(tmp_path, monkeypatch, variable):
+    for name in ("SHOAL_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, str(tmp_path))
+    cache = BlockCache()
+    assert cache.path.is_relative_to(tmp_path / f"shoal-{os.geteuid()}")
+    cache.close()
+
+
+def run(code, folder, **settings):
+    """A Python process that runs `code` with block caches in `folder`."""
+    environment = os.environ | {"SHOAL_CACHE_DIR": str(folder)}
+    head = (
+        "import os, signal, sys, time, numpy as np\n"
+        "from shoal.data.block import Block\n"
+        "from shoal.data.cache import BlockCache\n"
+        "block = Block(np.ones((1000, 4)), 0, np.ones(4), np.ones(4))\n"
+        "cache = BlockCache(); cache.write(block); print(cache.path.parent, flush=True)\n"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", head + code],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        **settings,
+    )
+
+
+def folder_of(process):
+    return type(process.args) and os.fspath(process.stdout.readline().strip())
+
+
+@pytest.mark.parametrize(
+    "end", ["pass", "sys.exit(3)", "raise KeyboardInterrupt"], ids=["end", "exit", "interrupt"]
+)
+def test_a_process_that_ends_removes_its_folder(tmp_path, end):
+    with run(end, tmp_path, stderr=subprocess.DEVNULL) as process:
+        folder = folder_of(process)
+        process.wait()
+    assert folder
+    assert not os.path.exists(folder)  # noqa: PTH110
+
+
+def test_the_folder_of_a_killed_process_is_removed_by_the_next(tmp_path, monkeypatch):
+    monkeypatch.setenv("SHOAL_CACHE_DIR", str(tmp_path))
+    with run("time.sleep(60)", tmp_path) as killed, run("time.sleep(60)", tmp_path) as living:
+        orphan, theirs = folder_of(killed), folder_of(living)
+        mine = BlockCache()
+        assert {*os.listdir(mine.path.parent.parent)} == {
+            "lock",
+            *(os.path.basename(folder) for folder in (orphan, theirs, mine.path.parent)),
+        }
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+        assert pathlib.Path(orphan).exists()
+        other = BlockCache()
+        assert not pathlib.Path(orphan).exists()
+        assert pathlib.Path(theirs).exists()
+        assert mine.path.exists()
+        living.kill()
+        mine.close()
+        other.close()
+
+
+def test_a_forked_child_leaves_its_parents_folder(tmp_path):
+    code = (
+        "child = os.fork()\n"
+        "if child == 0: sys.exit()\n"
+        "os.waitpid(child, 0)\n"
+        "print(cache.path.exists())\n"
+    )
+    with run(code, tmp_path) as process:
+        folder_of(process)
+        assert process.stdout.read() == "True\n"
+
+
+def test_a_folder_of_somebody_else_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("SHOAL_CACHE_DIR", str(tmp_path))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / f"shoal-{os.geteuid()}").symlink_to(elsewhere)
+    with pytest.raises(FileError, match="not a folder of this user"):
+        BlockCache()
+    assert not list(elsewhere.iterdir())
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    blocker = tmp_path / "file"
+    blocker.write_text("")
+    with pytest.raises(FileError, match="SHOAL_CACHE_DIR names another folder") as caught:
+        BlockCache(directory=blocker)
+    assert caught.value.errno == errno.ENOTDIR
+
+
+def test_a_disk_without_room_is_refused_at_once(tmp_path):
+    with pytest.raises(DiskFullError, match=r"No room .* needs at least .*EB|TB more"):
+        BlockCache(1 << 60, tmp_path)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["lock"]
+
+
+@contextmanager
+def small_disk(path, megabytes):
+    """A file system of a few megabytes of its own."""
+    path.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "shoal-test", path],
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    if mounted.returncode:
+        pytest.skip(f"mounting a small disk is not permitted here: {mounted.stderr.strip()}")
+    try:
+        yield path
+    finally:
+        subprocess.run(["umount", path], check=True)
+
+
+def test_a_disk_that_fills_up(tmp_path):
+    block = block_of(rng.random((100_000, 4)))
+    with small_disk(tmp_path / "disk", 8) as disk:
+        cache = BlockCache(2 << 20, disk)
+        with pytest.raises(DiskFullError, match=rf"No room .*{disk}.* needs at least .*MB more"):
+            for _ in range(10):
+                cache.write(block)
+        cache.close()
+        assert [path.name for path in disk.rglob("*") if path.is_file()] == ["lock"]
+
+
+def test_a_limit_on_the_size_of_files(tmp_path):
+    block = block_of(rng.random((100_000, 4)))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    cache = BlockCache(directory=tmp_path)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, limits[1]))
+    try:
+        with pytest.raises(DiskFullError, match="needs at least"):
+            cache.write(block)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        cache.close()
+
+
+def test_the_checksum_costs_little():
+    """At most a tenth of the time in which memory is copied, which no disk beats."""
+    values = rng.integers(0, 255, 1 << 24, dtype=np.uint8)
+    target = np.empty_like(values)
+
+    def seconds(work):
+        times = []
+        for _ in range(7):
+            began = time.thread_time()
+            work()
+            times.append(time.thread_time() - began)
+        return min(times)
+
+    reading = seconds(lambda: np.copyto(target, values))
+    checking = seconds(lambda: cache_module._checksum([values]))
+    assert checking < 1.5 * reading
