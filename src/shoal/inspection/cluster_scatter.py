@@ -58,8 +58,13 @@ class ClusterScatter:
             ax.annotate(str(cluster), center, ha="center", va="center", bbox=box)
         ax.set(xlabel=self.axis_names[0], ylabel=self.axis_names[1])
         if len(self.centers) <= MOST_NAMED:
-            place = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
-            ax.legend(title="Cluster\n(share of sample)", frameon=False, markerscale=2, **place)
+            ax.legend(
+                title="Cluster\n(share of sample)",
+                loc="upper left",
+                bbox_to_anchor=(1.0, 1.0),
+                frameon=False,
+                markerscale=2,
+            )
         return ax
 
 
