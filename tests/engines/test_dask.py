@@ -1,5 +1,6 @@
 """Passes on real clusters, whose workers and schedulers really die."""
 
+import json
 import os
 import pickle
 import signal
@@ -317,6 +318,75 @@ class TestLostWorkers:
         assert len({note.name.split("-")[0] for note in tmp_path.iterdir()}) == 3
 
 
+class TestBareProcesses:
+    """A scheduler and workers that nobody starts again."""
+
+    def test_lost_one_after_the_other(
+        self,
+        files: Dataset,
+        expected: Sums,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        with bare_cluster(tmp_path) as (address, scheduler, workers), DaskEngine(address) as engine:
+            assert eventually(lambda: len(engine.workers()) == 2, 30)
+            mark = tmp_path / "died"
+            assert engine.fold(files, RowSums(partial(die_once, str(mark), 1200))) == expected
+            assert mark.exists()
+            assert engine.fold(files, RowSums()) == expected
+            for worker in workers:
+                worker.kill()
+            monkeypatch.setattr(dask_engine, "WORKERS_TIMEOUT_SECONDS", 0.5)
+            with pytest.raises(WorkersLostError, match=rf"{address} has had no worker for 0\.5"):
+                engine.fold(files, RowSums())
+            scheduler.kill()
+            scheduler.wait()
+            with pytest.raises(ClusterUnreachableError, match="checkpoint"):
+                engine.fold(files, RowSums())
+
+    def test_scheduler_lost_in_mid_pass(self, files: Dataset, tmp_path: Path) -> None:
+        notes = tmp_path / "notes"
+        notes.mkdir()
+        with bare_cluster(tmp_path) as (address, scheduler, _), DaskEngine(address) as engine:
+            watcher = threading.Thread(
+                target=lambda: eventually(lambda: any(notes.iterdir()), 60) and scheduler.kill()
+            )
+            watcher.start()
+            with pytest.raises(ClusterUnreachableError, match=f"{address} is gone.*checkpoint"):
+                engine.fold(files, RowSums(partial(note_and_wait, str(notes))))
+            watcher.join()
+            raised = time.monotonic()
+        assert time.monotonic() - raised < 5
+
+
+@contextmanager
+def bare_cluster(
+    folder: Path,
+) -> Iterator[tuple[str, subprocess.Popen[bytes], list[subprocess.Popen[bytes]]]]:
+    """Address and processes of a scheduler and two workers without nannies."""
+    file = folder / "scheduler.json"
+    common = ["--host", "127.0.0.1", "--no-dashboard"]
+    arguments = ["scheduler", "--port", "0", "--scheduler-file", str(file), *common]
+    processes = [start_dask(*arguments)]
+    try:
+        assert eventually(file.exists, 60)
+        address = json.loads(file.read_text())["address"]
+        arguments = ["worker", address, "--no-nanny", "--nthreads", "1", *common]
+        processes += [start_dask(*arguments, "--local-directory", str(folder)) for _ in range(2)]
+        yield address, processes[0], processes[1:]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def start_dask(command: str, *arguments: str) -> subprocess.Popen[bytes]:
+    main = f"from distributed.cli.dask_{command} import main; main()"
+    return subprocess.Popen(
+        [sys.executable, "-c", main, *arguments], stderr=subprocess.DEVNULL, cwd=Path.cwd()
+    )
+
+
 class TestKept:
     def test_blocks_stay_where_they_are(
         self, engine: DaskEngine, files: Dataset, tmp_path: Path
@@ -419,6 +489,11 @@ class TestErrors:
         with pytest.raises(NonFiniteError, match="column 'x2', row 4321"):
             engine.fold(open_dataset(bad), RowSums())
 
+    @pytest.fixture
+    def _impatient(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(dask_engine, "CONNECT_TIMEOUT_SECONDS", 1.0)
+
+    @pytest.mark.usefixtures("_impatient")
     def test_nobody_listens(self) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -428,6 +503,7 @@ class TestErrors:
             DaskEngine(f"tcp://127.0.0.1:{port}")
         assert time.monotonic() - began < 10
 
+    @pytest.mark.usefixtures("_impatient")
     def test_nobody_answers(self) -> None:
         with (
             socket.create_server(("127.0.0.1", 0)) as silent,
@@ -466,10 +542,7 @@ class TestInterrupt:
         blocks.close()
         assert engine.fold(files, RowSums()) == expected
 
-    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-    def test_nothing_is_left_of_a_whole_program(
-        self, number: signal.Signals, folder: Path, tmp_path: Path
-    ) -> None:
+    def test_nothing_is_left_of_a_whole_program(self, folder: Path, tmp_path: Path) -> None:
         notes, temporary = tmp_path / "notes", tmp_path / "temporary"
         notes.mkdir()
         temporary.mkdir()
@@ -482,15 +555,11 @@ class TestInterrupt:
         )
         assert eventually(lambda: any(notes.iterdir()), 60)
         family = [program.pid, *(c.pid for c in psutil.Process(program.pid).children(True))]
-        if number == signal.SIGINT:
-            os.killpg(program.pid, number)
-        else:
-            os.kill(program.pid, number)
+        os.killpg(program.pid, signal.SIGINT)  # as a terminal does
         errors = program.communicate(timeout=30)[1]
         assert eventually(lambda: not any(psutil.pid_exists(pid) for pid in family))
-        if number == signal.SIGINT:
-            assert errors.rstrip().endswith("KeyboardInterrupt")
-            assert not list(temporary.rglob("shoal*"))
+        assert errors.rstrip().endswith("KeyboardInterrupt")
+        assert not list(temporary.rglob("shoal*"))
 
     def test_a_driver_that_dies_leaves_nothing_on_workers(
         self, cluster: distributed.LocalCluster, folder: Path, tmp_path: Path

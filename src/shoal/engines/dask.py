@@ -19,7 +19,7 @@ import time
 import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence, Set
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from math import lcm
@@ -51,7 +51,7 @@ Partial = TypeVar("Partial")
 Result = TypeVar("Result")
 
 #: How long a scheduler may take to answer, and a pass waits for a first worker.
-CONNECT_TIMEOUT_SECONDS = 5.0
+CONNECT_TIMEOUT_SECONDS = 8.0
 WORKERS_TIMEOUT_SECONDS = 60.0
 
 #: A cell in whose passes so many workers have died is taken for the cause.
@@ -117,6 +117,7 @@ class DaskEngine(Engine):
                 target = stack.enter_context(local_cluster())
                 self._memory = self._memory or memory_bytes(None) // len(target.workers)
             self._client: Any = stack.enter_context(_connection(target))
+            self._address: str = self._client.scheduler.address
             self._stack = stack.pop_all()
 
     def fold(self, dataset: Dataset, statistic: Statistic[Partial, Result]) -> Result:
@@ -271,7 +272,7 @@ class DaskEngine(Engine):
             n_threads = self._n_threads()
         if not n_threads:
             raise WorkersLostError(
-                f"The cluster at {self._client.scheduler.address} has had no worker for "
+                f"The cluster at {self._address} has had no worker for "
                 f"{WORKERS_TIMEOUT_SECONDS:g} seconds. Start some, then fit again, from the "
                 "checkpoint if there is one."
             )
@@ -293,18 +294,18 @@ class DaskEngine(Engine):
         from distributed import wait as wait_for_tasks
 
         leases = [worker.lease for worker in self._workers.values()]
-        with self._client.as_current(), suppress(TimeoutError):
+        with self._client.as_current(), suppress(TimeoutError, CancelledError):
             wait_for_tasks(leases, timeout=LEASE_SECONDS)
 
     def _scheduler_lost(self) -> ClusterUnreachableError:
         return ClusterUnreachableError(
-            f"The Dask scheduler at {self._client.scheduler.address} is gone, and what its "
+            f"The Dask scheduler at {self._address} is gone, and what its "
             "workers held with it. Start a cluster again, and fit again with the same "
             "checkpoint to go on from there."
         )
 
     def __repr__(self) -> str:
-        return f"<DaskEngine on {self._client.scheduler.address}>"
+        return f"<DaskEngine on {self._address}>"
 
 
 @dataclass(eq=False, slots=True)
@@ -598,8 +599,15 @@ def _connection(target: "Client | str | Cluster") -> "Iterator[Client]":
         address, security = target.scheduler.address, target.security
     else:
         address, security = target.scheduler_address, target.security
-    with Client(address, security=security, set_as_default=False) as client:
+    client = Client(
+        address, security=security, timeout=CONNECT_TIMEOUT_SECONDS, set_as_default=False
+    )
+    try:
         yield client
+    finally:
+        # A client that has lost its scheduler would wait for it a minute.
+        with suppress(TimeoutError):
+            client.close(timeout=CONNECT_TIMEOUT_SECONDS if client.status == "running" else 1)
 
 
 def _greet(address: str) -> None:
