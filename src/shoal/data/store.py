@@ -348,11 +348,11 @@ class _Readers:
         """A reader that no other thread has, once there is one; None where all are done."""
         with self._changed:
             while not self._is_stopped:
+                if self._idle:
+                    return self._idle.popleft()
                 if self._unread and self._n_open < self._n_readers:
                     self._n_open += 1
                     return self._read(self._unread.popleft())
-                if self._idle:
-                    return self._idle.popleft()
                 if not self._n_open:
                     return None
                 self._changed.wait()
