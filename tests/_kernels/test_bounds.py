@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from reference import Array, blobs, nearest, squared_distances
+from tests._kernels.reference import Array, blobs, nearest, squared_distances
 
 from shoal import _kernels
 
@@ -25,7 +25,7 @@ def half_separation(centers: Array) -> NDArray[np.float64]:
 def run_steps(kernels: ModuleType, X: Array, path: list[Array]) -> list[int]:
     """Walks the centres along a path, checking labels and bounds; the number scanned a step."""
     n, shift = len(X), X.sum(axis=0, dtype=np.float64) / max(len(X), 1)
-    labels, upper = np.full(n, -7, np.int32), np.full(n, np.inf, np.float32)
+    labels, upper = np.zeros(n, np.int32), np.full(n, np.inf, np.float32)
     lower, scanned, before = np.zeros(n, np.float32), [], path[0]
     for centers in path:
         drift = np.sqrt(((centers.astype(float) - before.astype(float)) ** 2).sum(axis=1))
@@ -103,13 +103,13 @@ def test_extreme_magnitudes(kernels: ModuleType, rng: np.random.Generator, scale
     run_steps(kernels, (X * scale).astype(np.float32), path)
 
 
-def test_labels_of_other_centres_are_scanned(kernels: ModuleType) -> None:
-    labels, upper, lower = np.array([9, -3], np.int32), np.zeros(2, "f4"), np.full(2, 1e30, "f4")
+@pytest.mark.parametrize("label", [-1, 2])
+def test_labels_of_no_centre_are_refused(kernels: ModuleType, label: int) -> None:
+    labels, upper, lower = np.array([0, label], np.int32), np.zeros(2, "f4"), np.zeros(2, "f4")
     X, centers = np.array([[0.0], [3.0]]), np.array([[0.0], [3.0]])
     zeros = np.zeros(2)
-    args = (X, centers, np.zeros(1), labels, upper, lower, zeros, zeros)
-    assert kernels.assign_bounded(*args) == 2
-    assert labels.tolist() == [0, 1]
+    with pytest.raises(ValueError, match="labels must lie in"):
+        kernels.assign_bounded(X, centers, np.zeros(1), labels, upper, lower, zeros, zeros)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -110,6 +110,28 @@ template <class T> struct Leaders {
     }
 };
 
+// Where the rows of a panel stand once all centres have passed.
+template <class T> struct Standing {
+    Standing(const Leaders<T> &of, const Margin<T> &margin) {
+        std::memcpy(best, of.best, sizeof best);
+        std::memcpy(second, of.second, sizeof second);
+        std::memcpy(norms, of.norms, sizeof norms);
+        std::memcpy(label, of.label, sizeof label);
+        int close = 0;
+        for (int i = 0; i < kPanelRows<T>; ++i) {
+            needed[i] = margin(norms[i]);
+            close += !is_clear(i);
+        }
+        has_close_row = close > 0;
+    }
+    bool is_clear(int i) const { return best[i] - second[i] > needed[i]; }
+
+    T best[kPanelRows<T>], second[kPanelRows<T>];  // scores
+    T needed[kPanelRows<T>], norms[kPanelRows<T>];
+    typename VectorOf<T>::Integer label[kPanelRows<T>];
+    bool has_close_row;
+};
+
 // Decides by D the rows whose scores are too close: D is computed for every centre whose score is
 // within the margin of the best, which cannot miss the nearest.
 template <class T, class Emit> class Recheck {
@@ -129,7 +151,7 @@ template <class T, class Emit> class Recheck {
         thresholds.resize((rows.size() + kPanelRows<T> - 1) / kPanelRows<T> * kPanelRows<T>,
                           std::numeric_limits<T>::infinity());
         scan(Rows<T>{matrix, rows.data(), count}, centers, *this);
-        for (Index i = 0; i < count; ++i) emit(rows[i], labels[i], 0.0);
+        for (Index i = 0; i < count; ++i) emit.rechecked(rows[i], labels[i]);
         rows.clear();
         thresholds.clear();
     }
@@ -192,29 +214,16 @@ template <class T, class Emit> class Race {
   private:
     // NaN makes `best - second > needed` false: such rows are rechecked too.
     void settle(const Leaders<T> &of, Index first, int size) {
-        T best[kPanelRows<T>], second[kPanelRows<T>], needed[kPanelRows<T>];
-        typename VectorOf<T>::Integer label[kPanelRows<T>];
-        std::memcpy(best, of.best, sizeof best);
-        std::memcpy(second, of.second, sizeof second);
-        std::memcpy(needed, of.norms, sizeof needed);
-        std::memcpy(label, of.label, sizeof label);
-        int close = 0;
-        for (int i = 0; i < kPanelRows<T>; ++i) {
-            needed[i] = margin(needed[i]);
-            close += !(best[i] - second[i] > needed[i]);
-        }
-        const auto decide = [&, local = rows, emit = emit](int i) SHOAL_INLINE {
-            emit(local[first + i], std::int32_t(label[i]),
-                 double(best[i]) - double(second[i]) - double(needed[i]));
-        };
-        if (close == 0)
-            for (int i = 0; i < size; ++i) decide(i);
+        Standing<T> standing(of, margin);
+        emit.panel(standing);
+        if (!standing.has_close_row)
+            for (int i = 0; i < size; ++i) emit.decided(rows[first + i], i, standing);
         else
             for (int i = 0; i < size; ++i)
-                if (best[i] - second[i] > needed[i])
-                    decide(i);
+                if (standing.is_clear(i))
+                    emit.decided(rows[first + i], i, standing);
                 else
-                    recheck.add(rows[first + i], best[i] - needed[i]);
+                    recheck.add(rows[first + i], standing.best[i] - standing.needed[i]);
     }
 
     const Rows<T> &rows;
@@ -224,24 +233,36 @@ template <class T, class Emit> class Race {
     std::vector<Leaders<T>, AlignedAllocator<Leaders<T>>> leaders;
 };
 
-// Calls emit(row, label, gap) once a row, in any order: every other centre's D exceeds the label's
-// by at least twice the gap.
+// Decides every row once, in any order: after emit.panel(standing), emit.decided(row, place in the
+// panel, standing) for those whose scores settle it; emit.rechecked(row, label) for the others.
 template <class T, class Emit>
-void nearest(const Rows<T> &rows, Centers<T> &centers, Emit &&emit) {
-    Race<T, std::remove_reference_t<Emit>> race(rows, centers, emit);
+void nearest(const Rows<T> &rows, Centers<T> &centers, Emit &emit) {
+    Race<T, Emit> race(rows, centers, emit);
     scan(rows, centers, race);
     race.finish();
 }
 
-template <class T>
-void assign(const Rows<T> &rows, Centers<T> &centers, std::int32_t *labels, double *distances) {
-    const Matrix<T> &matrix = rows.matrix;
-    const auto emit = [=, &matrix, &centers](Index row, std::int32_t label, double) SHOAL_INLINE {
+template <class T> struct Assignment {
+    void panel(const Standing<T> &) {}
+    void decided(Index row, int place, const Standing<T> &standing) {
+        rechecked(row, std::int32_t(standing.label[place]));
+    }
+    void rechecked(Index row, std::int32_t label) {
         labels[row] = label;
         if (distances)
             distances[row] = squared_distance(matrix.row(row), matrix.column_stride,
                                               centers.row(label), centers.features);
-    };
+    }
+
+    const Matrix<T> &matrix;
+    const Centers<T> &centers;
+    std::int32_t *labels;
+    double *distances;
+};
+
+template <class T>
+void assign(const Rows<T> &rows, Centers<T> &centers, std::int32_t *labels, double *distances) {
+    Assignment<T> emit{rows.matrix, centers, labels, distances};
     nearest(rows, centers, emit);
 }
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "fixed_point.hpp"
-#include "matrix.hpp"
+#include "strips.hpp"
 
 namespace shoal {
 
@@ -50,7 +50,7 @@ bool scan_strips(const T *x, int64_t stride, int64_t rows, T *low, T *high) {
 }
 
 template <class T>
-bool scan_tile(const T *x, int64_t stride, int64_t rows, int64_t width, T *low, T *high) {
+bool scan_strip(const T *x, int64_t stride, int64_t rows, int64_t width, T *low, T *high) {
     typedef T Vector __attribute__((vector_size(vector_bytes)));
     constexpr int64_t one = vector_bytes / sizeof(T), four = 4 * one;
     bool finite = true;
@@ -78,9 +78,9 @@ struct Extremes {
     // Scans columns first .. first + width; all of them, where rows are folded.
     bool scan(const T *x, int64_t stride, int64_t rows, int64_t first, int64_t width) {
         const int64_t folded = rows - rows % fold;
-        const bool finite = scan_tile(x, stride * fold, folded / fold, width * fold,
+        const bool finite = scan_strip(x, stride * fold, folded / fold, width * fold,
                                       low.data() + first, high.data() + first);
-        return finite & scan_tile(x + folded * stride, stride, rows - folded, width,
+        return finite & scan_strip(x + folded * stride, stride, rows - folded, width,
                                   low.data() + first, high.data() + first);
     }
 
@@ -135,10 +135,10 @@ int64_t column_range(const Matrix<T> &x, double *minimum, double *maximum) {
         x.column_stride == 1 && x.row_stride == x.columns && x.columns < 64;
     Extremes<T> extremes(x.columns, gapless ? even_fold<T>(x.columns) : 1);
     int64_t bad_row = -1;
-    for_each_tile(x, nullptr, x.rows, [&](const Tile<T> &tile) {
+    for_each_strip(x, nullptr, x.rows, [&](const Strip<T> &strip) {
         if (bad_row < 0 &&
-            !extremes.scan(tile.data, tile.stride, tile.count, tile.column, tile.width))
-            bad_row = tile.first;
+            !extremes.scan(strip.data, strip.stride, strip.count, strip.column, strip.width))
+            bad_row = strip.first;
     });
     if (bad_row >= 0) return first_not_finite(x, bad_row);
     extremes.merge_into(minimum, maximum);
@@ -146,8 +146,8 @@ int64_t column_range(const Matrix<T> &x, double *minimum, double *maximum) {
 }
 
 // The same for stored values only, which it also counts; the position is that in `data`.
-template <class T, class Index>
-int64_t column_range(const T *data, const Index *indices, int64_t n, double *minimum,
+template <class T, class Column>
+int64_t column_range(const T *data, const Column *indices, int64_t n, double *minimum,
                      double *maximum, int64_t *counts) {
     for (int64_t p = 0; p < n; ++p)
         if (!std::isfinite(data[p])) return p;
@@ -172,19 +172,19 @@ struct MomentScale {
     double low_scale;
 };
 
-// The columns of one D, from `j` of the tile on: sums stay in registers over its rows.
+// The columns of one D, from `j` of the strip on: sums stay in registers over its rows.
 template <int limbs, bool weighted, class D, class T>
-void add_moments(const Tile<T> &tile, int64_t j, const MomentScale &q, Moments &into) {
-    const int64_t column = tile.column + j;
+void add_moments(const Strip<T> &strip, int64_t j, const MomentScale &q, Moments &into) {
+    const int64_t column = strip.column + j;
     const D shift = load<D>(q.shift + column), scale = load<D>(q.scale.data() + column),
             square_scale = load<D>(q.square_scale.data() + column);
     std::array<WordOf<D>, limbs> sums{}, squares{};
-    for (int64_t r = 0; r < tile.count; ++r) {
-        const D value = load<D>(tile.row(r) + j) - shift;
+    for (int64_t r = 0; r < strip.count; ++r) {
+        const D value = load<D>(strip.row(r) + j) - shift;
         D weighted_value = value, square = value * value;
         if constexpr (weighted) {
-            weighted_value *= q.weights[tile.first + r];
-            square *= q.weights[tile.first + r];
+            weighted_value *= q.weights[strip.first + r];
+            square *= q.weights[strip.first + r];
         }
         const auto words = biased_limbs<limbs>(weighted_value * scale, q.low_scale);
         const auto square_words = biased_limbs<limbs>(square * square_scale, q.low_scale);
@@ -194,26 +194,26 @@ void add_moments(const Tile<T> &tile, int64_t j, const MomentScale &q, Moments &
         }
     }
     for (int limb = 0; limb < limbs; ++limb) {
-        add_to(into.sums + limb * into.columns + column, sums[limb] - bias * tile.count);
-        add_to(into.squares + limb * into.columns + column, squares[limb] - bias * tile.count);
+        add_to(into.sums + limb * into.columns + column, sums[limb] - bias * strip.count);
+        add_to(into.squares + limb * into.columns + column, squares[limb] - bias * strip.count);
     }
 }
 
 template <class T>
 void column_moments(const Matrix<T> &x, const MomentScale &q, Moments &into) {
     with_limbs(into.limbs, q.weights, [&]<int limbs, bool weighted>() {
-        for_each_tile(x, nullptr, x.rows, [&](const Tile<T> &tile) {
+        for_each_strip(x, nullptr, x.rows, [&](const Strip<T> &strip) {
             int64_t j = 0;
-            for (; j + lanes <= tile.width; j += lanes)
-                add_moments<limbs, weighted, Doubles>(tile, j, q, into);
-            for (; j < tile.width; ++j) add_moments<limbs, weighted, double>(tile, j, q, into);
+            for (; j + lanes <= strip.width; j += lanes)
+                add_moments<limbs, weighted, Doubles>(strip, j, q, into);
+            for (; j < strip.width; ++j) add_moments<limbs, weighted, double>(strip, j, q, into);
         });
     });
 }
 
 // Without shift, so that zeros that are not stored add nothing.
-template <class T, class Index>
-void column_moments(const CsrMatrix<T, Index> &x, const MomentScale &q, Moments &into) {
+template <class T, class Column>
+void column_moments(const CsrMatrix<T, Column> &x, const MomentScale &q, Moments &into) {
     with_limbs(into.limbs, q.weights, [&]<int limbs, bool weighted>() {
         for (int64_t i = 0; i < x.rows; ++i)
             for (int64_t p = x.indptr[i]; p < x.indptr[i + 1]; ++p) {

@@ -1,56 +1,14 @@
 // Checks shapes and ranges of what Python hands over, then runs the kernels without the GIL.
-#include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
-#include <nanobind/stl/optional.h>
 
-#include <algorithm>
-#include <cstdint>
-#include <optional>
-#include <string>
 
+#include "bindings.hpp"
 #include "columns.hpp"
 #include "fixed_point.hpp"
-#include "matrix.hpp"
 #include "philox.hpp"
 #include "sums.hpp"
 
-namespace nb = nanobind;
-using namespace nb::literals;
-
 namespace shoal {
 namespace {
-
-template <class T>
-using Rows = nb::ndarray<const T, nb::ndim<2>, nb::device::cpu>;
-template <class T>
-using Vector = nb::ndarray<const T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-template <class T, int dimensions = 1>
-using Output = nb::ndarray<T, nb::ndim<dimensions>, nb::c_contig, nb::device::cpu>;
-template <class T>
-using Optional = std::optional<T>;
-
-void require(bool holds, const std::string &message) {
-    if (!holds) throw nb::value_error(message.c_str());
-}
-
-template <class Array>
-void require_length(const Array &array, int64_t length, const char *name) {
-    require(static_cast<int64_t>(array.shape(0)) == length,
-            std::string(name) + " has length " + std::to_string(array.shape(0)) + ", expected " +
-                std::to_string(length));
-}
-
-// One pass without branches: as unsigned numbers, those below `low` are the largest of all.
-template <class Index>
-void require_within(const Index *values, int64_t n, Index low, int64_t high, const char *name) {
-    std::make_unsigned_t<Index> most = 0;
-    for (int64_t i = 0; i < n; ++i)
-        most = std::max<std::make_unsigned_t<Index>>(
-            most, static_cast<std::make_unsigned_t<Index>>(values[i]) - low);
-    require(n == 0 || most < static_cast<uint64_t>(high - low),
-            std::string(name) + " must lie in [" + std::to_string(low) + ", " +
-                std::to_string(high) + ")");
-}
 
 void require_exponents(const int32_t *exponents, int64_t n, const char *name) {
     require_within<int32_t>(exponents, n, -1022, 1024, name);
@@ -67,27 +25,7 @@ void require_limbs(const Array &sums, const char *name) {
 }
 
 template <class T>
-Matrix<T> matrix(const Rows<T> &x) {
-    const auto n = static_cast<int64_t>(x.shape(0)), d = static_cast<int64_t>(x.shape(1));
-    require(d > 0, "X has no columns");
-    return {x.data(), n, d, x.stride(0), d == 1 ? 1 : x.stride(1)};
-}
-
-template <class T, class Index>
-CsrMatrix<T, Index> csr_matrix(const Vector<T> &data, const Vector<Index> &indices,
-                               const Vector<Index> &indptr, int64_t columns) {
-    const auto stored = static_cast<int64_t>(data.shape(0));
-    const auto rows = static_cast<int64_t>(indptr.shape(0)) - 1;
-    require_length(indices, stored, "indices");
-    require_within<Index>(indices.data(), stored, 0, columns, "indices");
-    require(rows >= 0, "indptr is empty");
-    require_within<Index>(indptr.data(), rows + 1, 0, stored + 1, "indptr");
-    require(std::is_sorted(indptr.data(), indptr.data() + rows + 1), "indptr must not decrease");
-    return {data.data(), indices.data(), indptr.data(), rows, columns};
-}
-
-template <class T>
-const double *weights_of(const Optional<Vector<T>> &weights, int64_t rows) {
+const double *weights_of(const Optional<Input<T>> &weights, int64_t rows) {
     if (!weights) return nullptr;
     require_length(*weights, rows, "weights");
     return weights->data();
@@ -114,8 +52,8 @@ ClusterSums cluster_sums(const Output<int64_t, 3> &sums, const Output<int64_t> &
     return into;
 }
 
-RowScale row_scale(const double *shift, const Vector<int32_t> &exponents,
-                   const Optional<Vector<double>> &weights, int32_t weight_exponent,
+RowScale row_scale(const double *shift, const Input<int32_t> &exponents,
+                   const Optional<Input<double>> &weights, int32_t weight_exponent,
                    int32_t low_bits, int64_t rows, const ClusterSums &into) {
     require_length(exponents, into.columns, "exponents");
     require_exponents(exponents.data(), into.columns, "exponents");
@@ -129,8 +67,8 @@ RowScale row_scale(const double *shift, const Vector<int32_t> &exponents,
 
 // Sums the rows listed, or all.
 template <class X>
-void sum_listed_rows(const X &x, const Optional<Vector<int64_t>> &rows,
-                     const Vector<int32_t> &labels, const RowScale &q, ClusterSums &into) {
+void sum_listed_rows(const X &x, const Optional<Input<int64_t>> &rows,
+                     const Input<int32_t> &labels, const RowScale &q, ClusterSums &into) {
     require_length(labels, x.rows, "labels");
     require_within<int32_t>(labels.data(), x.rows, 0, into.clusters, "labels");
     if (rows) require_within<int64_t>(rows->data(), rows->shape(0), 0, x.rows, "rows");
@@ -140,8 +78,8 @@ void sum_listed_rows(const X &x, const Optional<Vector<int64_t>> &rows,
 }
 
 template <class X>
-int64_t sum_all_moved_rows(const X &x, const Vector<int32_t> &old_labels,
-                           const Vector<int32_t> &labels, const RowScale &q, ClusterSums &into) {
+int64_t sum_all_moved_rows(const X &x, const Input<int32_t> &old_labels,
+                           const Input<int32_t> &labels, const RowScale &q, ClusterSums &into) {
     require_length(labels, x.rows, "labels");
     require_length(old_labels, x.rows, "old_labels");
     require_within<int32_t>(labels.data(), x.rows, 0, into.clusters, "labels");
@@ -155,10 +93,10 @@ template <class T>
 void bind_dense(nb::module_ &m) {
     m.def(
         "sum_rows",
-        [](Rows<T> x_, Vector<double> shift, Vector<int32_t> exponents, Vector<int32_t> labels,
-           Output<int64_t, 3> sums, Output<int64_t> counts, Optional<Vector<double>> weights,
+        [](Strided<T> x_, Input<double> shift, Input<int32_t> exponents, Input<int32_t> labels,
+           Output<int64_t, 3> sums, Output<int64_t> counts, Optional<Input<double>> weights,
            int32_t weight_exponent, Optional<Output<int64_t, 2>> weight_sums, int32_t low_bits,
-           Optional<Vector<int64_t>> rows) {
+           Optional<Input<int64_t>> rows) {
             const auto x = matrix(x_);
             auto into = cluster_sums(sums, counts, weight_sums, x.columns);
             require_length(shift, x.columns, "shift");
@@ -174,9 +112,9 @@ void bind_dense(nb::module_ &m) {
 
     m.def(
         "sum_moved_rows",
-        [](Rows<T> x_, Vector<double> shift, Vector<int32_t> exponents, Vector<int32_t> old_labels,
-           Vector<int32_t> labels, Output<int64_t, 3> sums, Output<int64_t> counts,
-           Optional<Vector<double>> weights, int32_t weight_exponent,
+        [](Strided<T> x_, Input<double> shift, Input<int32_t> exponents, Input<int32_t> old_labels,
+           Input<int32_t> labels, Output<int64_t, 3> sums, Output<int64_t> counts,
+           Optional<Input<double>> weights, int32_t weight_exponent,
            Optional<Output<int64_t, 2>> weight_sums, int32_t low_bits) {
             const auto x = matrix(x_);
             auto into = cluster_sums(sums, counts, weight_sums, x.columns);
@@ -193,7 +131,7 @@ void bind_dense(nb::module_ &m) {
 
     m.def(
         "column_range",
-        [](Rows<T> x_, Output<double> minimum, Output<double> maximum) {
+        [](Strided<T> x_, Output<double> minimum, Output<double> maximum) {
             const auto x = matrix(x_);
             require_length(minimum, x.columns, "minimum");
             require_length(maximum, x.columns, "maximum");
@@ -211,9 +149,9 @@ Moments moments(const Output<int64_t, 2> &sums, const Output<int64_t, 2> &square
             static_cast<int64_t>(sums.shape(1))};
 }
 
-MomentScale moment_scale(const double *shift, const Vector<int32_t> &exponents,
-                         const Vector<int32_t> &square_exponents,
-                         const Optional<Vector<double>> &weights, int32_t low_bits, int64_t rows,
+MomentScale moment_scale(const double *shift, const Input<int32_t> &exponents,
+                         const Input<int32_t> &square_exponents,
+                         const Optional<Input<double>> &weights, int32_t low_bits, int64_t rows,
                          int64_t columns) {
     require_length(exponents, columns, "exponents");
     require_length(square_exponents, columns, "square_exponents");
@@ -228,9 +166,9 @@ template <class T>
 void bind_moments(nb::module_ &m) {
     m.def(
         "column_moments",
-        [](Rows<T> x_, Vector<double> shift, Vector<int32_t> exponents,
-           Vector<int32_t> square_exponents, Output<int64_t, 2> sums, Output<int64_t, 2> squares,
-           Optional<Vector<double>> weights, int32_t low_bits) {
+        [](Strided<T> x_, Input<double> shift, Input<int32_t> exponents,
+           Input<int32_t> square_exponents, Output<int64_t, 2> sums, Output<int64_t, 2> squares,
+           Optional<Input<double>> weights, int32_t low_bits) {
             const auto x = matrix(x_);
             auto into = moments(sums, squares);
             require(into.columns == x.columns, "sums and X differ in columns");
@@ -246,15 +184,15 @@ void bind_moments(nb::module_ &m) {
         nb::call_guard<nb::gil_scoped_release>());
 }
 
-template <class T, class Index>
+template <class T, class Column>
 void bind_csr(nb::module_ &m) {
     m.def(
         "sum_rows_csr",
-        [](Vector<T> data, Vector<Index> indices, Vector<Index> indptr, Vector<int32_t> exponents,
-           Vector<int32_t> labels, Output<int64_t, 3> sums, Output<int64_t> counts,
-           Optional<Vector<double>> weights, int32_t weight_exponent,
+        [](Input<T> data, Input<Column> indices, Input<Column> indptr, Input<int32_t> exponents,
+           Input<int32_t> labels, Output<int64_t, 3> sums, Output<int64_t> counts,
+           Optional<Input<double>> weights, int32_t weight_exponent,
            Optional<Output<int64_t, 2>> weight_sums, int32_t low_bits,
-           Optional<Vector<int64_t>> rows) {
+           Optional<Input<int64_t>> rows) {
             const auto x = csr_matrix(data, indices, indptr, sums.shape(2));
             auto into = cluster_sums(sums, counts, weight_sums, x.columns);
             const auto q = row_scale(nullptr, exponents, weights, weight_exponent, low_bits, x.rows,
@@ -269,9 +207,9 @@ void bind_csr(nb::module_ &m) {
 
     m.def(
         "sum_moved_rows_csr",
-        [](Vector<T> data, Vector<Index> indices, Vector<Index> indptr, Vector<int32_t> exponents,
-           Vector<int32_t> old_labels, Vector<int32_t> labels, Output<int64_t, 3> sums,
-           Output<int64_t> counts, Optional<Vector<double>> weights, int32_t weight_exponent,
+        [](Input<T> data, Input<Column> indices, Input<Column> indptr, Input<int32_t> exponents,
+           Input<int32_t> old_labels, Input<int32_t> labels, Output<int64_t, 3> sums,
+           Output<int64_t> counts, Optional<Input<double>> weights, int32_t weight_exponent,
            Optional<Output<int64_t, 2>> weight_sums, int32_t low_bits) {
             const auto x = csr_matrix(data, indices, indptr, sums.shape(2));
             auto into = cluster_sums(sums, counts, weight_sums, x.columns);
@@ -287,12 +225,12 @@ void bind_csr(nb::module_ &m) {
 
     m.def(
         "column_range_csr",
-        [](Vector<T> data, Vector<Index> indices, Output<double> minimum, Output<double> maximum,
+        [](Input<T> data, Input<Column> indices, Output<double> minimum, Output<double> maximum,
            Output<int64_t> counts) {
             const auto stored = static_cast<int64_t>(data.shape(0));
             const auto columns = static_cast<int64_t>(minimum.shape(0));
             require_length(indices, stored, "indices");
-            require_within<Index>(indices.data(), stored, 0, columns, "indices");
+            require_within<Column>(indices.data(), stored, 0, columns, "indices");
             require_length(maximum, columns, "maximum");
             require_length(counts, columns, "counts");
             return column_range(data.data(), indices.data(), stored, minimum.data(), maximum.data(),
@@ -303,9 +241,9 @@ void bind_csr(nb::module_ &m) {
 
     m.def(
         "column_moments_csr",
-        [](Vector<T> data, Vector<Index> indices, Vector<Index> indptr, Vector<int32_t> exponents,
-           Vector<int32_t> square_exponents, Output<int64_t, 2> sums, Output<int64_t, 2> squares,
-           Optional<Vector<double>> weights, int32_t low_bits) {
+        [](Input<T> data, Input<Column> indices, Input<Column> indptr, Input<int32_t> exponents,
+           Input<int32_t> square_exponents, Output<int64_t, 2> sums, Output<int64_t, 2> squares,
+           Optional<Input<double>> weights, int32_t low_bits) {
             auto into = moments(sums, squares);
             const auto x = csr_matrix(data, indices, indptr, into.columns);
             column_moments(x,
@@ -322,8 +260,8 @@ void bind_csr(nb::module_ &m) {
 void bind_vectors(nb::module_ &m) {
     m.def(
         "sum_values",
-        [](Vector<double> values, int32_t exponent, int32_t low_bits, Output<int64_t> sums,
-           Optional<Vector<double>> weights) {
+        [](Input<double> values, int32_t exponent, int32_t low_bits, Output<int64_t> sums,
+           Optional<Input<double>> weights) {
             const auto n = static_cast<int64_t>(values.shape(0));
             require_exponents(&exponent, 1, "exponent");
             require_low_bits(low_bits);
@@ -345,7 +283,7 @@ void bind_vectors(nb::module_ &m) {
 
     m.def(
         "philox_rows",
-        [](uint64_t seed, uint64_t purpose, Vector<int64_t> rows, Output<uint64_t> out) {
+        [](uint64_t seed, uint64_t purpose, Input<int64_t> rows, Output<uint64_t> out) {
             require_length(out, rows.shape(0), "out");
             for (size_t i = 0; i < out.shape(0); ++i)
                 out.data()[i] = philox(seed, purpose, static_cast<uint64_t>(rows.data()[i]));

@@ -17,14 +17,15 @@ void own_distances(const Matrix<T> &matrix, const T *centers, const std::int32_t
 }
 
 template <class T, class Column>
-void own_distances(const SparseMatrix<T, Column> &matrix, const T *centers, Index features,
+void own_distances(const CsrMatrix<T, Column> &matrix, const T *centers,
                    const std::int32_t *labels, double *out) {
-    std::vector<T> row(features);
+    std::vector<T> row(matrix.columns);
     for (Index i = 0; i < matrix.rows; ++i) {
-        for (Index e = matrix.starts[i]; e < matrix.starts[i + 1]; ++e)
-            row[matrix.columns[e]] = matrix.data[e];
-        out[i] = squared_distance(row.data(), 1, centers + labels[i] * features, features);
-        for (Index e = matrix.starts[i]; e < matrix.starts[i + 1]; ++e) row[matrix.columns[e]] = 0;
+        for (Index e = matrix.indptr[i]; e < matrix.indptr[i + 1]; ++e)
+            row[matrix.indices[e]] = matrix.data[e];
+        out[i] = squared_distance(row.data(), 1, centers + labels[i] * matrix.columns,
+                                  matrix.columns);
+        for (Index e = matrix.indptr[i]; e < matrix.indptr[i + 1]; ++e) row[matrix.indices[e]] = 0;
     }
 }
 

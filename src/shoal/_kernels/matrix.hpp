@@ -1,118 +1,26 @@
-// A matrix in memory with any strides, read tile by tile as contiguous rows.
+// Matrices in memory, as the caller holds them.
 #pragma once
 
-#include <algorithm>
-#include <bit>
-#include <cstdint>
-#include <cstring>
-#include <vector>
+#include <cstddef>
 
 namespace shoal {
 
-template <class T>
-struct Matrix {
-    const T *data;
-    int64_t rows, columns, row_stride, column_stride;  // strides in elements, of any sign
+using Index = std::ptrdiff_t;
 
-    const T *at(int64_t i, int64_t j) const { return data + i * row_stride + j * column_stride; }
+// Any strides, in elements, of any sign.
+template <class T> struct Matrix {
+    const T *data;
+    Index rows, columns, row_stride, column_stride;
+
+    const T *row(Index i) const { return data + i * row_stride; }
+    const T *at(Index i, Index j) const { return row(i) + j * column_stride; }
 };
 
-template <class T, class Index>
-struct CsrMatrix {
+// Compressed sparse rows; column indices are canonical: none occurs twice in a row.
+template <class T, class Column> struct CsrMatrix {
     const T *data;
-    const Index *indices, *indptr;  // indptr has rows + 1 entries
-    int64_t rows, columns;
+    const Column *indices, *indptr;  // indptr has rows + 1 entries
+    Index rows, columns;
 };
-
-// Rows first .. first + count (positions in the row list, if there is one) and columns
-// column .. column + width, contiguous along a row.
-template <class T>
-struct Tile {
-    const T *data;
-    int64_t stride, first, count, column, width;
-
-    const T *row(int64_t r) const { return data + r * stride; }
-};
-
-// Copies the square of 16-byte vectors whose columns lie at `from` to rows at `to`.
-template <class T>
-inline void transpose_square(const T *from, int64_t column_stride, T *to, int64_t row_stride) {
-    typedef T Quad __attribute__((vector_size(16)));
-    constexpr int side = 16 / sizeof(T);
-    Quad lines[side];
-    for (int j = 0; j < side; ++j) std::memcpy(&lines[j], from + j * column_stride, 16);
-    if constexpr (side == 2) {
-        const Quad top = __builtin_shufflevector(lines[0], lines[1], 0, 2);
-        lines[1] = __builtin_shufflevector(lines[0], lines[1], 1, 3);
-        lines[0] = top;
-    } else {
-        const Quad a = __builtin_shufflevector(lines[0], lines[1], 0, 4, 1, 5);
-        const Quad b = __builtin_shufflevector(lines[2], lines[3], 0, 4, 1, 5);
-        const Quad c = __builtin_shufflevector(lines[0], lines[1], 2, 6, 3, 7);
-        const Quad d = __builtin_shufflevector(lines[2], lines[3], 2, 6, 3, 7);
-        lines[0] = __builtin_shufflevector(a, b, 0, 1, 4, 5);
-        lines[1] = __builtin_shufflevector(a, b, 2, 3, 6, 7);
-        lines[2] = __builtin_shufflevector(c, d, 0, 1, 4, 5);
-        lines[3] = __builtin_shufflevector(c, d, 2, 3, 6, 7);
-    }
-    for (int r = 0; r < side; ++r) std::memcpy(to + r * row_stride, &lines[r], 16);
-}
-
-// Copies consecutive rows of a matrix whose columns are contiguous.
-template <class T>
-void transpose(const Matrix<T> &x, Tile<T> tile, T *to) {
-    constexpr int64_t side = 16 / sizeof(T);
-    const int64_t even_rows = tile.count - tile.count % side;
-    const int64_t even_columns = tile.width - tile.width % side;
-    for (int64_t j = 0; j < even_columns; j += side)
-        for (int64_t r = 0; r < even_rows; r += side)
-            transpose_square(x.at(tile.first + r, tile.column + j), x.column_stride,
-                             to + r * tile.stride + j, tile.stride);
-    for (int64_t j = 0; j < tile.width; ++j)
-        for (int64_t r = j < even_columns ? even_rows : 0; r < tile.count; ++r)
-            to[r * tile.stride + j] = *x.at(tile.first + r, tile.column + j);
-}
-
-template <class T>
-void gather(const Matrix<T> &x, const int64_t *rows, Tile<T> tile, T *to) {
-    for (int64_t r = 0; r < tile.count; ++r) {
-        const T *from = x.at(rows ? rows[tile.first + r] : tile.first + r, tile.column);
-        for (int64_t j = 0; j < tile.width; ++j)
-            to[r * tile.stride + j] = from[j * x.column_stride];
-    }
-}
-
-// A power of two, so that rows can be folded evenly; few enough rows to be a handful of streams of
-// whole pages where they are long.
-inline int64_t rows_at_once(int64_t columns) {
-    constexpr uint64_t elements = 2048;
-    return std::bit_floor(std::clamp<uint64_t>(elements / columns, 8, 512));
-}
-
-// Visits the n rows of x listed in `rows` (all rows, where it is null). Contiguous rows are visited
-// in place; others go through a buffer that stays in the first-level cache.
-template <class T, class Visit>
-void for_each_tile(const Matrix<T> &x, const int64_t *rows, int64_t n, Visit visit) {
-    constexpr int64_t most_columns = 64;
-    if (x.column_stride == 1 && !rows) {
-        const int64_t step = rows_at_once(x.columns);
-        for (int64_t i = 0; i < n; i += step)
-            visit(Tile<T>{x.at(i, 0), x.row_stride, i, std::min(step, n - i), 0, x.columns});
-        return;
-    }
-    const int64_t step = rows_at_once(std::min(most_columns, x.columns));
-    std::vector<T> buffer(step * std::min(most_columns, x.columns));
-    for (int64_t i = 0; i < n; i += step)
-        for (int64_t j = 0; j < x.columns; j += most_columns) {
-            const int64_t width = std::min(most_columns, x.columns - j);
-            const Tile<T> tile{buffer.data(), width, i, std::min(step, n - i), j, width};
-            if (!rows && x.row_stride == 1) {
-                transpose(x, tile, buffer.data());
-            } else {
-                gather(x, rows, tile, buffer.data());
-            }
-            visit(tile);
-        }
-}
 
 }  // namespace shoal

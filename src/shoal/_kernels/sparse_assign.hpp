@@ -10,17 +10,9 @@
 
 namespace shoal {
 
-// Column indices are canonical: no column occurs twice in a row.
-template <class T, class Column> struct SparseMatrix {
-    const T *data;
-    const Column *columns;
-    const Column *starts;
-    Index rows;
-};
-
 template <class T, class Column> class SparseAssignment {
   public:
-    SparseAssignment(const SparseMatrix<T, Column> &matrix, const T *centers, Index count,
+    SparseAssignment(const CsrMatrix<T, Column> &matrix, const T *centers, Index count,
                      Index features)
         : matrix(matrix), centers(centers), count(count), features(features),
           width((count + group - 1) / group * group), transposed(features * width),
@@ -59,14 +51,14 @@ template <class T, class Column> class SparseAssignment {
     };
 
     void score(Index row) {
-        const Index first = matrix.starts[row], last = matrix.starts[row + 1];
+        const Index first = matrix.indptr[row], last = matrix.indptr[row + 1];
         for (Index j = 0; j < width; j += group) {
             Vector<T> sums[vectors];
             unroll<vectors>([&](auto v) SHOAL_INLINE {
                 sums[v] = load(offsets.data() + j + v * lanes);
             });
             for (Index e = first; e < last; ++e) {
-                const T *feature = transposed.data() + Index(matrix.columns[e]) * width + j;
+                const T *feature = transposed.data() + Index(matrix.indices[e]) * width + j;
                 const Vector<T> x = broadcast(matrix.data[e]);
                 unroll<vectors>([&](auto v) SHOAL_INLINE {
                     sums[v] = fma(x, load(feature + v * lanes), sums[v]);
@@ -100,7 +92,7 @@ template <class T, class Column> class SparseAssignment {
 
     T margin(Index row) const {
         T norm = 0;
-        const Index first = matrix.starts[row], last = matrix.starts[row + 1];
+        const Index first = matrix.indptr[row], last = matrix.indptr[row + 1];
         for (Index e = first; e < last; ++e) norm += matrix.data[e] * matrix.data[e];
         return Margin<T>(last - first, features, largest_norm)(norm);
     }
@@ -122,16 +114,16 @@ template <class T, class Column> class SparseAssignment {
         return squared_distance(dense.data(), 1, centers + center * features, features);
     }
     void scatter(Index row) {
-        for (Index e = matrix.starts[row]; e < matrix.starts[row + 1]; ++e)
-            dense[matrix.columns[e]] = matrix.data[e];
+        for (Index e = matrix.indptr[row]; e < matrix.indptr[row + 1]; ++e)
+            dense[matrix.indices[e]] = matrix.data[e];
     }
     void clear_scattered(Index row) {
-        for (Index e = matrix.starts[row]; e < matrix.starts[row + 1]; ++e)
-            dense[matrix.columns[e]] = 0;
+        for (Index e = matrix.indptr[row]; e < matrix.indptr[row + 1]; ++e)
+            dense[matrix.indices[e]] = 0;
     }
 
     using Integer = typename VectorOf<T>::Integer;
-    const SparseMatrix<T, Column> &matrix;
+    const CsrMatrix<T, Column> &matrix;
     const T *centers;
     Index count, features, width;
     Buffer<T> transposed, offsets, scores, dense;

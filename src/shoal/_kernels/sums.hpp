@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "fixed_point.hpp"
-#include "matrix.hpp"
+#include "strips.hpp"
 
 namespace shoal {
 
@@ -61,19 +61,19 @@ inline void add_weight(double weight, const RowScale &q, int64_t label, const Cl
     }
 }
 
-// Which row of x the rows of a tile are, and what each brings.
+// Which row of x the rows of a strip are, and what each brings.
 struct TileRows {
-    const int64_t *rows;  // null: from tile.first on
+    const int64_t *rows;  // null: from strip.first on
     const int32_t *labels;
 
     int64_t at(int64_t r) const { return rows ? rows[r] : r; }
 };
 
-// Counts the rows of a tile, and their weights.
+// Counts the rows of a strip, and their weights.
 template <class T>
-void count_tile(const Tile<T> &tile, const TileRows &rows, const RowScale &q, ClusterSums &into) {
+void count_tile(const Strip<T> &strip, const TileRows &rows, const RowScale &q, ClusterSums &into) {
     uint64_t *counted = q.negative ? into.removed.data() : into.added.data();
-    for (int64_t r = tile.first; r < tile.first + tile.count; ++r) {
+    for (int64_t r = strip.first; r < strip.first + strip.count; ++r) {
         const int64_t i = rows.at(r), label = rows.labels[i];
         if (label < 0) continue;
         ++counted[label];
@@ -81,22 +81,22 @@ void count_tile(const Tile<T> &tile, const TileRows &rows, const RowScale &q, Cl
     }
 }
 
-// Adds `strips` neighbouring D, scalars or vectors of columns, of every row of a tile, whose shifts
+// Adds `strips` neighbouring D, scalars or vectors of columns, of every row of a strip, whose shifts
 // and scales stay in registers. Locals stand for members, which the sums might alias.
 template <int limbs, bool weighted, class D, int strips, class T>
-void add_strips(const Tile<T> &tile, int64_t j, TileRows rows, const RowScale &q,
+void add_strips(const Strip<T> &strip, int64_t j, TileRows rows, const RowScale &q,
                 const ClusterSums &into) {
     constexpr int64_t step = sizeof(D) / sizeof(double);
     D shift[strips], scale[strips];
     for (int s = 0; s < strips; ++s) {
-        shift[s] = load<D>(q.shift + tile.column + j + s * step);
-        scale[s] = load<D>(q.scale.data() + tile.column + j + s * step);
+        shift[s] = load<D>(q.shift + strip.column + j + s * step);
+        scale[s] = load<D>(q.scale.data() + strip.column + j + s * step);
     }
     const double *weights = q.weights, low_scale = q.low_scale;
-    const int64_t plane = into.plane(), columns = into.columns, stride = tile.stride;
-    uint64_t *const sums = into.sums + tile.column + j;
-    const T *x = tile.data + j;
-    for (int64_t r = tile.first, end = r + tile.count; r < end; ++r, x += stride) {
+    const int64_t plane = into.plane(), columns = into.columns, stride = strip.stride;
+    uint64_t *const sums = into.sums + strip.column + j;
+    const T *x = strip.data + j;
+    for (int64_t r = strip.first, end = r + strip.count; r < end; ++r, x += stride) {
         const int64_t i = rows.at(r), label = rows.labels[i];
         if (label < 0) continue;
         for (int s = 0; s < strips; ++s) {
@@ -111,15 +111,15 @@ void add_strips(const Tile<T> &tile, int64_t j, TileRows rows, const RowScale &q
 
 // Adds the columns from j on that fill a D, and returns the first that is left.
 template <int limbs, bool weighted, class D, class T>
-int64_t add_columns(const Tile<T> &tile, int64_t j, TileRows rows, const RowScale &q,
+int64_t add_columns(const Strip<T> &strip, int64_t j, TileRows rows, const RowScale &q,
                     const ClusterSums &into) {
     constexpr int64_t step = sizeof(D) / sizeof(double);
-    for (; j + 4 * step <= tile.width; j += 4 * step)
-        add_strips<limbs, weighted, D, 4>(tile, j, rows, q, into);
-    const int64_t strips = (tile.width - j) / step;
-    if (strips == 3) add_strips<limbs, weighted, D, 3>(tile, j, rows, q, into);
-    if (strips == 2) add_strips<limbs, weighted, D, 2>(tile, j, rows, q, into);
-    if (strips == 1) add_strips<limbs, weighted, D, 1>(tile, j, rows, q, into);
+    for (; j + 4 * step <= strip.width; j += 4 * step)
+        add_strips<limbs, weighted, D, 4>(strip, j, rows, q, into);
+    const int64_t strips = (strip.width - j) / step;
+    if (strips == 3) add_strips<limbs, weighted, D, 3>(strip, j, rows, q, into);
+    if (strips == 2) add_strips<limbs, weighted, D, 2>(strip, j, rows, q, into);
+    if (strips == 1) add_strips<limbs, weighted, D, 1>(strip, j, rows, q, into);
     return j + strips * step;
 }
 
@@ -129,13 +129,13 @@ template <class T>
 void sum_rows(const Matrix<T> &x, const int64_t *rows, int64_t n, const int32_t *labels,
               const RowScale &q, ClusterSums &into) {
     with_limbs(into.limbs, q.weights, [&]<int limbs, bool weighted>() {
-        for_each_tile(x, rows, n, [&](const Tile<T> &tile) {
+        for_each_strip(x, rows, n, [&](const Strip<T> &strip) {
             const TileRows tile_rows{rows, labels};
-            if (tile.column == 0) count_tile(tile, tile_rows, q, into);
+            if (strip.column == 0) count_tile(strip, tile_rows, q, into);
             // The sums of many wide rows fill the first-level cache: finish each row there.
-            Tile<T> part = tile;
-            part.count = tile.width < 64 ? tile.count : 1;
-            for (; part.first < tile.first + tile.count; part.first += part.count) {
+            Strip<T> part = strip;
+            part.count = strip.width < 64 ? strip.count : 1;
+            for (; part.first < strip.first + strip.count; part.first += part.count) {
                 const int64_t j =
                     add_columns<limbs, weighted, Doubles>(part, 0, tile_rows, q, into);
                 add_columns<limbs, weighted, double>(part, j, tile_rows, q, into);
@@ -145,8 +145,8 @@ void sum_rows(const Matrix<T> &x, const int64_t *rows, int64_t n, const int32_t 
     });
 }
 
-template <class T, class Index>
-void sum_rows(const CsrMatrix<T, Index> &x, const int64_t *rows, int64_t n, const int32_t *labels,
+template <class T, class Column>
+void sum_rows(const CsrMatrix<T, Column> &x, const int64_t *rows, int64_t n, const int32_t *labels,
               const RowScale &q, ClusterSums &into) {
     with_limbs(into.limbs, q.weights, [&]<int limbs, bool weighted>() {
         for (int64_t r = 0; r < n; ++r) {

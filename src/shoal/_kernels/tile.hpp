@@ -18,9 +18,9 @@
 #include <immintrin.h>
 #endif
 
-namespace shoal {
+#include "matrix.hpp"
 
-using Index = std::ptrdiff_t;
+namespace shoal {
 
 // Accumulators fill the vector registers and leave room for one step's operands: 12 of the 16 of
 // AVX2, 24 of the 32 of AVX-512 and NEON. Plain x86-64 takes the AVX-512 shape, so that shape is
@@ -148,13 +148,6 @@ template <class T> [[gnu::always_inline]] inline void transpose(Vector<T> (&r)[k
     });
     exchange<T, group>(r);
 }
-
-// A matrix of any strides, in elements.
-template <class T> struct Matrix {
-    const T *data;
-    Index rows, columns, row_stride, column_stride;
-    const T *row(Index i) const { return data + i * row_stride; }
-};
 
 // Some rows of a matrix: all of a range, or those an index names.
 template <class T> struct Rows {
