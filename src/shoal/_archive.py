@@ -22,7 +22,7 @@ from typing import IO, Any
 import numpy as np
 
 from shoal._typing import AnyArray
-from shoal.exceptions import DiskFullError, FileError
+from shoal.exceptions import DiskFullError, FileError, ShoalError
 
 TREE = "tree.json"
 DIGEST_BYTES = 64
@@ -121,7 +121,7 @@ def file_errors(path: Path) -> Iterator[None]:
     """Say which file it was that the system refused to write."""
     try:
         yield
-    except FileError:
+    except ShoalError:
         raise
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -30,7 +30,6 @@ from shoal.data.dataset import Dataset
 from shoal.data.predictions import write_predictions
 from shoal.data.validation import fit_dataset, predict_dataset
 from shoal.engines.current import current_engine
-from shoal.exceptions import DataError
 from shoal.solvers.solver import Fold
 from shoal.statistics.assignment import Assigned, Assignment
 from shoal.statistics.center_search import CenterSearch
@@ -104,7 +103,7 @@ class CenterModel(
         Parameters
         ----------
         X : path, array-like, sparse matrix, data frame, Dask collection or Dataset
-            Rows with the features of the fit. Files and frames may have more columns.
+            Rows with the features of the fit. Files may have more columns.
         out : path, default=None
             A Parquet file to write instead: one column, ``label`` (int32), one row a row of `X`
             in the same order, null where a row was dropped. It appears whole or not at all.
@@ -121,7 +120,7 @@ class CenterModel(
         dataset, centers = self._opened(X)
         labels = current_engine().map_blocks(dataset, _Labels(centers, _middle(centers)))
         if out is not None:
-            return write_predictions(out, "label", labels, dataset.n_rows)
+            return write_predictions(out, "label", np.int32, labels, dataset.n_rows)
         result = np.full(dataset.n_rows, -1, dtype=np.int32)
         for block, values in labels:
             result[block.row_numbers] = values
@@ -167,7 +166,7 @@ class CenterModel(
         engine = current_engine()
         found = engine.fold(dataset, Range(dataset.n_features))
         search = CenterSearch(centers, _middle(centers), "score", 0)
-        inertia = engine.fold(dataset, Assignment.within(found, search, False)).inertia
+        inertia = engine.fold(dataset, Assignment.within(found, search)).inertia
         return -(inertia / 2 if self.metric == "cosine" else inertia)
 
     def _check_parameters(self) -> None:
@@ -200,28 +199,25 @@ class CenterModel(
         self, X: Any, sample_weight: Any, features: Sequence[str | int] | None, n_runs: int
     ) -> Iterator[tuple[Dataset, Fold, FitProgress]]:
         """`X` as a dataset, a pass over it, and who is told; data are let go of at the end."""
-        dataset = fit_dataset(self, X, sample_weight=sample_weight, features=features)
-        if self.metric == "cosine":
-            dataset = dataset.with_unit_rows()
-        if dataset.n_rows < self.n_clusters:
-            raise DataError(
-                f"n_samples={dataset.n_rows} should be >= n_clusters={self.n_clusters}."
+        with _restored_on_error(self):
+            dataset = fit_dataset(self, X, sample_weight=sample_weight, features=features)
+            if self.metric == "cosine":
+                dataset = dataset.with_unit_rows()
+            engine = current_engine()
+            told = fit_progress(
+                self,
+                n_rows=dataset.n_rows,
+                max_iter=self.max_iter,
+                n_runs=n_runs,
+                verbose=self.verbose,
+                X=X,
             )
-        engine = current_engine()
-        told = fit_progress(
-            self,
-            n_rows=dataset.n_rows,
-            max_iter=self.max_iter,
-            n_runs=n_runs,
-            verbose=self.verbose,
-            X=X,
-        )
-        try:
-            with told as progress:
-                yield dataset, partial(engine.fold, dataset), progress
-        finally:
-            if dataset is not X:
-                engine.release(dataset)
+            try:
+                with told as progress:
+                    yield dataset, partial(engine.fold, dataset), progress
+            finally:
+                if dataset is not X:
+                    engine.release(dataset)
 
     def _keep_assigned(self, assigned: Assigned) -> None:
         """Set inertia_ and labels_, and warn of clusters without rows."""
@@ -256,6 +252,18 @@ class CenterModel(
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+@contextmanager
+def _restored_on_error(estimator: BaseEstimator) -> Iterator[None]:
+    """A fit that fails leaves the model as the last one made it."""
+    before = vars(estimator).copy()
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
 
 
 def _middle(centers: AnyArray) -> Float64Array:

@@ -74,7 +74,8 @@ class KMeans(CenterModel):
     cluster_centers_ : ndarray of shape (n_clusters, n_features)
         Centres, of the type of the data: float32 stays float32.
     labels_ : ndarray of shape (n_rows,), int32
-        Label of each row, for data in memory. For data on disk use ``predict(X, out=...)``.
+        Label of each row, -1 for dropped ones, for data in memory. For data on disk use
+        ``predict(X, out=...)``.
     inertia_ : float
         Weighted sum of squared distances (of 1 - cos) of rows to their centre.
     n_iter_ : int
@@ -188,7 +189,7 @@ class KMeans(CenterModel):
         check_choice(self, "algorithm", ("auto", "lloyd", "hamerly"))
         n_init = self._n_runs(10)
         with self._fitting(X, sample_weight, features, n_init) as (dataset, fold, progress):
-            summary = summarize(dataset, fold)
+            summary = summarize(dataset, fold, self.n_clusters)
             seeds = check_random_state(self.random_state).randint(2**31 - 1, size=n_init)
             runs = []
             for number, seed in enumerate(map(int, seeds)):
@@ -219,9 +220,9 @@ class KMeans(CenterModel):
         state, _, loss_curve = run(
             solver, fold, checkpoint=checkpoint, progress=progress, attributes=_attributes
         )
-        keep_labels = dataset.source.in_process
+        n_labels = dataset.n_rows if dataset.source.in_process else 0
         search = solver.search(state)
-        return state, loss_curve, fold(Assignment.within(summary.range, search, keep_labels))
+        return state, loss_curve, fold(Assignment.within(summary.range, search, n_labels))
 
     def _keep(self, state: LloydState, loss_curve: list[float], assigned: Assigned) -> None:
         """Set the fitted attributes."""

@@ -170,7 +170,7 @@ class MiniBatchKMeans(CenterModel):
         self._check_parameters()
         n_runs = self._n_runs(3)
         with self._fitting(X, sample_weight, features, 1) as (dataset, fold, progress):
-            summary = summarize(dataset, fold)
+            summary = summarize(dataset, fold, self.n_clusters)
             solver = self._solver(summary, n_runs)
             state, _, self.loss_curve_ = run(solver, fold, progress=progress)
             self._keep(state)
@@ -200,7 +200,7 @@ class MiniBatchKMeans(CenterModel):
         if begun:
             predict_dataset(self, X)
         with self._fitting(X, sample_weight, None, 1) as (dataset, fold, _):
-            summary = summarize(dataset, fold)
+            summary = summarize(dataset, fold, 1 if begun else self.n_clusters)
             solver = self._solver(summary, self._n_runs(3))
             state = self._state(summary.dtype) if begun else solver.init(fold)
             batch = solver.draw(dataset.n_rows, state.n_steps, fold)
@@ -269,10 +269,11 @@ class MiniBatchKMeans(CenterModel):
         self.cluster_weights_ = state.weights
         self.n_steps_ = state.n_steps
         self.n_rows_since_reassignment_ = state.rows_since_reassignment
-        self.__dict__.pop("labels_", None)
+        for name in ("labels_", "inertia_"):
+            self.__dict__.pop(name, None)
 
     def _label(self, dataset: Dataset, summary: Summary, fold: Fold) -> None:
         """Find labels and inertia. One pass."""
         search = CenterSearch(self.cluster_centers_, summary.shift, "label", 0)
-        keep_labels = dataset.source.in_process
-        self._keep_assigned(fold(Assignment.within(summary.range, search, keep_labels)))
+        n_labels = dataset.n_rows if dataset.source.in_process else 0
+        self._keep_assigned(fold(Assignment.within(summary.range, search, n_labels)))

@@ -10,17 +10,22 @@ from shoal.statistics.moments import Moments
 from shoal.statistics.range import Range
 
 
-def summarize(dataset: Dataset, fold: Fold) -> Summary:
+def summarize(dataset: Dataset, fold: Fold, least_rows: int = 1) -> Summary:
     """Range and moments of `dataset`. Two passes.
 
     Raises
     ------
     DataError
-        No rows are left, or no row has a weight above 0.
+        No rows are left, or fewer than `least_rows`, the number of clusters; or no row has a
+        weight above 0.
     """
     found = fold(Range(dataset.n_features))
     if not found.n_rows:
         raise DataError("Found array with 0 sample(s): every row has a missing value.")
+    if found.n_rows < least_rows:
+        raise DataError(
+            f"n_samples={found.n_rows} should be >= n_clusters={least_rows}: ask for fewer."
+        )
     if not found.n_weighted_rows:
         raise DataError("Input sample_weight is all zero: no row counts. Give some row a weight.")
     weighted = dataset.sample_weight is not None

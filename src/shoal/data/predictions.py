@@ -1,22 +1,23 @@
 """Predictions of many rows, written to a Parquet file as they come."""
 
-import os
 from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from typing import IO
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import DTypeLike
 
+from shoal import _archive
 from shoal._typing import AnyArray
 from shoal.data.block import Block
-from shoal.exceptions import FileError
 
 
 def write_predictions(
     path: str | PathLike[str],
     name: str,
+    dtype: DTypeLike,
     predictions: Iterable[tuple[Block, AnyArray]],
     n_rows: int,
 ) -> Path:
@@ -31,6 +32,8 @@ def write_predictions(
         A Parquet file; replaced if it exists.
     name : str
         Name of the column.
+    dtype : dtype
+        Type of the predictions.
     predictions : iterable of (Block, ndarray of shape (block.n_rows,))
         In row order.
     n_rows : int
@@ -42,42 +45,27 @@ def write_predictions(
         The file cannot be written.
     """
     path = Path(path)
-    try:
-        with NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False
-        ) as file:
-            temporary = Path(file.name)
-            try:
-                _write(file, name, predictions, n_rows)
-                file.flush()
-                os.fsync(file.fileno())
-                temporary.replace(path)
-            finally:
-                temporary.unlink(missing_ok=True)
-    except FileNotFoundError as error:
-        raise FileError(f"Cannot write {path}: there is no folder {path.parent}.") from error
+    with _archive.replacing(path) as file:
+        _write(file, pa.schema([(name, pa.from_numpy_dtype(dtype))]), predictions, n_rows)
     return path
 
 
 def _write(
-    file: object, name: str, predictions: Iterable[tuple[Block, AnyArray]], n_rows: int
+    file: IO[bytes],
+    schema: pa.Schema,
+    predictions: Iterable[tuple[Block, AnyArray]],
+    n_rows: int,
 ) -> None:
     import pyarrow.parquet as pq
 
-    writer = None
     written = 0
-    for block, values in predictions:
-        gap = int(block.row_numbers[0]) - written
-        column = _with_nulls(block, values, gap)
-        table = pa.table({name: column})
-        if writer is None:
-            writer = pq.ParquetWriter(file, table.schema)
-        writer.write_table(table)
-        written += len(column)
-    if writer is not None:
+    with pq.ParquetWriter(file, schema) as writer:
+        for block, values in predictions:
+            column = _with_nulls(block, values, int(block.row_numbers[0]) - written)
+            writer.write_table(pa.table([column], schema))
+            written += len(column)
         if written < n_rows:
-            writer.write_table(pa.table({name: pa.nulls(n_rows - written, column.type)}))
-        writer.close()
+            writer.write_table(pa.table([pa.nulls(n_rows - written, schema[0].type)], schema))
 
 
 def _with_nulls(block: Block, values: AnyArray, gap: int) -> pa.Array:

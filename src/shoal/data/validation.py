@@ -20,7 +20,8 @@ def fit_dataset(
 ) -> Dataset:
     """`X` opened as a dataset for ``fit``; sets ``n_features_in_`` and ``feature_names_in_``."""
     dataset = open_dataset(X, features=features, target=target, sample_weight=sample_weight)
-    if isinstance(X, Dataset) or is_paths(X) or features is not None:
+    is_selection = dataset.n_features < len(dataset.source.columns)
+    if isinstance(X, Dataset) or is_paths(X) or features is not None or is_selection:
         estimator.feature_names_in_ = np.array(dataset.feature_names, dtype=object)
         estimator.n_features_in_ = dataset.n_features
     else:

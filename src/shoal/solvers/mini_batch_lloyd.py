@@ -164,6 +164,8 @@ class MiniBatchLloyd(Solver[MiniBatchState]):
         if not due or self.reassignment_ratio == 0:
             return means, weights, 0 if due else rows_since
         light = weights < self.reassignment_ratio * weights.max()
+        # The heaviest stays: others take a weight from those that do.
+        light[weights.argmax()] = False
         most = len(batch.X) // 2
         if light.sum() > most:
             light[np.argsort(weights, kind="stable")[most:]] = False

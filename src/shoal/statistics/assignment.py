@@ -24,7 +24,7 @@ class Assigned:
     counts : ndarray of shape (n_clusters,), int64
         Rows of each cluster.
     labels : ndarray of shape (n_rows,), int32, or None
-        In row order, if they were asked for.
+        Of every row of the dataset, if they were asked for; -1 for dropped rows.
     """
 
     inertia: float
@@ -34,11 +34,11 @@ class Assigned:
 
 @dataclass(slots=True)
 class ExactAssignment:
-    """Fixed-point inertia (n_limbs,), rows of each cluster, labels of blocks by first row."""
+    """Fixed-point inertia (n_limbs,), rows of each cluster, row numbers and labels of blocks."""
 
     inertia: Int64Array
     counts: Int64Array
-    labels: dict[int, Int32Array] = field(default_factory=dict)
+    labels: list[tuple[Int64Array | slice, Int32Array]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,28 +46,29 @@ class Assignment(Statistic[ExactAssignment, Assigned]):
     r"""Inertia :math:`\sum_i w_i \min_j |x_i - c_j|^2` of rows, and their labels.
 
     Distances are taken in the difference form in float64 and summed in fixed point. One pass;
-    memory of 4 bytes a row for labels, if they are kept.
+    memory of 4 bytes a row for labels, if they are wanted.
 
     Parameters
     ----------
     search : CenterSearch
     scale : Scale
         Fixed-point scale of w |x - c|^2.
-    keep_labels : bool
+    n_labels : int, default=0
+        Rows of the dataset, where a label of each is wanted.
     """
 
     search: CenterSearch
     scale: Scale
-    keep_labels: bool = False
+    n_labels: int = 0
 
     @classmethod
-    def within(cls, found: ColumnRange, search: CenterSearch, keep_labels: bool) -> "Assignment":
+    def within(cls, found: ColumnRange, search: CenterSearch, n_labels: int = 0) -> "Assignment":
         """The statistic for rows of a known range."""
         centers = search.centers.astype(np.float64)
         low, high = centers.min(axis=0), centers.max(axis=0)
         farthest = np.maximum(found.maximum - low, high - found.minimum)
         bound = found.largest_weight * float((farthest**2).sum())
-        return cls(search, choose_scale(bound, found.n_rows, np.float64), keep_labels)
+        return cls(search, choose_scale(bound, found.n_rows, np.float64), n_labels)
 
     @property
     def beside_row_bytes(self) -> int:
@@ -90,21 +91,23 @@ class Assignment(Statistic[ExactAssignment, Assigned]):
             block.sample_weight,
         )
         partial.counts += np.bincount(labels, minlength=len(partial.counts))
-        if self.keep_labels:
-            partial.labels[block.first_row] = labels
+        if self.n_labels:
+            here = slice(block.first_row, block.first_row + block.n_rows)
+            partial.labels.append((here if block.rows is None else block.rows, labels))
         return partial
 
     def merge(self, partial: ExactAssignment, other: ExactAssignment) -> ExactAssignment:
         partial.inertia += other.inertia
         partial.counts += other.counts
-        partial.labels |= other.labels
+        partial.labels += other.labels
         return partial
 
     def result(self, partial: ExactAssignment) -> Assigned:
-        labels = None
-        if self.keep_labels:
-            labels = np.concatenate([partial.labels[first] for first in sorted(partial.labels)])
-        return Assigned(float(to_float(partial.inertia, self.scale)), partial.counts, labels)
+        labels = np.full(self.n_labels, -1, dtype=np.int32)
+        for rows, values in partial.labels:
+            labels[rows] = values
+        inertia = float(to_float(partial.inertia, self.scale))
+        return Assigned(inertia, partial.counts, labels if self.n_labels else None)
 
 
 def own_distances(block: Block, centers: np.ndarray, labels: Int32Array) -> Float64Array:

@@ -107,13 +107,14 @@ class CentroidSums(Statistic[ExactSums, ClusterSums]):
         return ExactSums.zero(self.scale.limbs, *self.search.centers.shape)
 
     def update(self, partial: ExactSums, block: Block) -> ExactSums:
+        # Like labels, taken out while it is being changed; and before they are, so that an
+        # interrupt in between does not leave sums of labels of the pass before.
+        of_block: ExactSums | None = block.beside.pop(BESIDE, None)
         found = self.search(block)
         if not self._worth_keeping(block):
             partial.n_moved += self._sum(block, _nowhere(block), found.labels, partial)
             partial.n_scanned += found.n_scanned
             return partial
-        # Like labels, taken out while it is being changed.
-        of_block: ExactSums | None = block.beside.pop(BESIDE, None)
         if of_block is None or found.labels_before is None:
             of_block, before = self.zero(), _nowhere(block)
         else:

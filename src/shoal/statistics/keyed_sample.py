@@ -154,6 +154,7 @@ def keyed_uniform(seed: int, purpose: int, block: Block) -> Float64Array:
         _kernels.philox(seed, purpose, block.first_row, bits)
     else:
         _kernels.philox_rows(seed, purpose, block.rows, bits)
-    # 53 random bits, moved off 0 by half a unit so that the logarithm is finite.
-    uniform: Float64Array = ((bits >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+    # Moved off 0 by half a unit so that the logarithm is finite. With 53 bits the sum would not be
+    # exact, and could round to 1.
+    uniform: Float64Array = ((bits >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
     return uniform
