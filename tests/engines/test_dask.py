@@ -42,6 +42,7 @@ from shoal.exceptions import (
     NonFiniteError,
     WorkersLostError,
 )
+from shoal.testing.engine import check_engine
 
 N_ROWS, N_FILES = 6000, 6
 Sums = tuple[int, int, int]
@@ -182,6 +183,10 @@ def eventually(holds: Callable[[], bool], seconds: float = 10) -> bool:
             return False
         time.sleep(0.05)
     return True
+
+
+def test_conformance(cluster: distributed.LocalCluster) -> None:
+    check_engine(lambda: DaskEngine(cluster, memory="200MB"))
 
 
 class TestSameAnswer:

@@ -279,6 +279,8 @@ class DaskEngine(Engine):
         return n_threads
 
     def _n_threads(self) -> dict[str, int]:
+        if self._client.status != "running":
+            raise self._scheduler_lost()
         try:
             return dict(self._client.nthreads())
         except (OSError, RuntimeError) as error:
@@ -286,8 +288,9 @@ class DaskEngine(Engine):
 
     def _everywhere(self, call: "Callable[[_Worker], Coroutine[Any, Any, None]]") -> None:
         """Do something on all workers, for as long as it is worth waiting."""
-        calls = [self.start(call(worker)) for worker in self._workers.values()]
-        wait(calls, timeout=CONNECT_TIMEOUT_SECONDS)
+        if self._client.status == "running":
+            calls = [self.start(call(worker)) for worker in self._workers.values()]
+            wait(calls, timeout=CONNECT_TIMEOUT_SECONDS)
 
     def _await_leases(self) -> None:
         """Let leases that are about to end do so: Dask would warn of each."""
@@ -557,7 +560,7 @@ def local_cluster(
     security = Security.temporary()
     directory = tempfile.mkdtemp(prefix="shoal-dask-")
     try:
-        with dask.config.set(_LOCAL_CONFIG):
+        with dask.config.set(_SCHEDULER_CONFIG):
             cluster = LocalCluster(
                 n_workers=threads(n_workers),
                 threads_per_worker=threads_per_worker,
@@ -569,6 +572,7 @@ def local_cluster(
                 local_directory=directory,
                 dashboard_address="127.0.0.1:0",
                 scheduler_kwargs={"dashboard": False},
+                config=_WORKER_CONFIG,
             )
         with cluster:
             yield cluster
@@ -576,13 +580,14 @@ def local_cluster(
         shutil.rmtree(directory, ignore_errors=True)
 
 
-#: Taken over by a cluster and its processes as they start.
-_LOCAL_CONFIG = {
+_SCHEDULER_CONFIG = {
     "distributed.scheduler.http.routes": [],
-    "distributed.worker.http.routes": [],
-    "distributed.nanny.http.routes": [],
     "distributed.scheduler.worker-ttl": "30s",
-    # Imported by the first call, it would keep a worker's event loop from showing signs of life.
+}
+
+_WORKER_CONFIG = {
+    "distributed.worker.http.routes": [],
+    # Imported by the first call, Shoal would keep a worker from showing signs of life.
     "distributed.worker.preload": [__name__],
 }
 
