@@ -194,7 +194,7 @@ def _checked_weight(weight: AnyArray, where: _Where) -> Float64Array:
         raise SchemaError(
             f"sample_weight must be numbers, not {weight.dtype}: {where.role(0, 'sample_weight')}."
         )
-    weight = weight.astype(np.float64, copy=False)
+    weight = np.ascontiguousarray(weight, dtype=np.float64)
     finite = np.isfinite(weight)
     if not finite.all():
         row = int(finite.argmin())
