@@ -10,7 +10,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -240,7 +242,7 @@ def run(code, folder, **settings):
 
 
 def folder_of(process):
-    return type(process.args) and os.fspath(process.stdout.readline().strip())
+    return Path(process.stdout.readline().strip())
 
 
 @pytest.mark.parametrize(
@@ -250,8 +252,8 @@ def test_a_process_that_ends_removes_its_folder(tmp_path, end):
     with run(end, tmp_path, stderr=subprocess.DEVNULL) as process:
         folder = folder_of(process)
         process.wait()
-    assert folder
-    assert not os.path.exists(folder)  # noqa: PTH110
+    assert folder.parent.parent == tmp_path
+    assert not folder.exists()
 
 
 def test_the_folder_of_a_killed_process_is_removed_by_the_next(tmp_path, monkeypatch):
@@ -259,10 +261,8 @@ def test_the_folder_of_a_killed_process_is_removed_by_the_next(tmp_path, monkeyp
     with run("time.sleep(60)", tmp_path) as killed, run("time.sleep(60)", tmp_path) as living:
         orphan, theirs = folder_of(killed), folder_of(living)
         mine = BlockCache()
-        assert {*os.listdir(mine.path.parent.parent)} == {
-            "lock",
-            *(os.path.basename(folder) for folder in (orphan, theirs, mine.path.parent)),
-        }
+        folders = (orphan, theirs, mine.path.parent)
+        assert {*orphan.parent.iterdir()} == {orphan.parent / "lock", *folders}
         killed.send_signal(signal.SIGKILL)
         killed.wait()
         assert pathlib.Path(orphan).exists()
@@ -326,7 +326,7 @@ def small_disk(path, megabytes):
     try:
         yield path
     finally:
-        subprocess.run(["umount", path], check=True)
+        subprocess.run(["umount", "--lazy", path], check=True)
 
 
 def test_a_disk_that_fills_up(tmp_path):
@@ -334,8 +334,7 @@ def test_a_disk_that_fills_up(tmp_path):
     with small_disk(tmp_path / "disk", 8) as disk:
         cache = BlockCache(2 << 20, disk)
         with pytest.raises(DiskFullError, match=rf"No room .*{disk}.* needs at least .*MB more"):
-            for _ in range(10):
-                cache.write(block)
+            deque(map(cache.write, [block] * 10))
         cache.close()
         assert [path.name for path in disk.rglob("*") if path.is_file()] == ["lock"]
 

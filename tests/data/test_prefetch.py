@@ -2,7 +2,7 @@
 
 import threading
 import time
-from itertools import count
+from itertools import chain, count
 
 import pytest
 
@@ -99,5 +99,5 @@ def test_many_threads_share_the_items():
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(sum(found, [])) == [*range(1, 2001)]
+    assert sorted(chain.from_iterable(found)) == [*range(1, 2001)]
     ahead.close()

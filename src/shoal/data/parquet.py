@@ -61,28 +61,24 @@ class ParquetSource(Source):
         stored = len(self._columns)
         names = [self._columns[position].name for position in columns if position < stored]
         hive = list(self._hive.values())
-        for n_rows, values in self._stored(self._files[number], group, names, max_rows):
-            yield [
+
+        def rows(batch: Any) -> Rows:
+            values = {name: arrow.to_numpy(batch.column(name)) for name in batch.schema.names}
+            return [
                 values[self._columns[position].name]
                 if position < stored
-                else np.broadcast_to(hive[position - stored][number : number + 1], n_rows)
+                else np.broadcast_to(hive[position - stored][number : number + 1], batch.num_rows)
                 for position in columns
             ]
 
-    def _stored(
-        self, file: File, group: int, names: list[str], max_rows: int
-    ) -> Iterator[tuple[int, dict[str, AnyArray]]]:
-        """Number of rows and values by name of each piece of a row group."""
+        file = self._files[number]
         with file.opened(f", row group {group}") as handle:
             reader = _reader(handle, _metadata(file))
             batches = reader.iter_batches(
                 max_rows, row_groups=[group], columns=list(dict.fromkeys(names)), use_threads=False
             )
-            for batch in batches:
-                yield (
-                    batch.num_rows,
-                    {name: arrow.to_numpy(batch.column(name)) for name in batch.schema.names},
-                )
+            # Not a loop, whose variable would hold one batch while the next is decoded.
+            yield from map(rows, batches)
 
     def reader_bytes(self, columns: Sequence[int]) -> int:
         # Arrow holds a dictionary and a page, this compressed and not, of each column; its

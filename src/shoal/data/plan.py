@@ -32,8 +32,8 @@ _FEW_ROWS = 4096
 #: Share of the budget left to what no plan sees: allocators round up and give back late.
 _SLACK = 1 / 8
 
-#: But at least this, and half of the budget at most: of what scikit-learn imports where it is
-#: installed, pandas above all, so much does not fit the 150 MB that come on top of budgets.
+#: And this, but half of the budget at most: of what scikit-learn imports where it is installed,
+#: pandas above all, so much does not fit the 150 MB that come on top of budgets.
 _LIBRARIES_BYTES = 64_000_000
 
 #: A Python string with its place in an array.
@@ -151,7 +151,7 @@ class Plan:
 def plan(dataset: "Dataset", memory_bytes: int, n_threads: int, beside_row_bytes: int = 0) -> Plan:
     """The plan for passes over `dataset`.
 
-    Readers get two thirds of the budget at most, blocks in flight a quarter; the rest keeps what
+    Readers get three quarters of the room at most, blocks in flight a quarter; the rest keeps what
     stands beside blocks and then decoded blocks, the first ones met.
 
     Parameters
@@ -182,12 +182,12 @@ def plan(dataset: "Dataset", memory_bytes: int, n_threads: int, beside_row_bytes
     are_views = _are_views(dataset)
     held = _held_row_bytes(dataset) * dataset.n_rows
     reader = 0 if source.in_memory else source.reader_bytes(positions)
-    # While a block is made there are the rows it is made from and at times a second copy; while
-    # blocks are read back, one is in hand and two are ahead.
+    # While a block is read there are the rows it is made from, in memory that grew by doubling,
+    # and at times a second copy; while blocks are read back, one is in hand and two are ahead.
     blocks_in_flight = 3 * n_threads
-    flight_row = n_threads * (2 * row + max(row, round(source_row * source.density)))
+    flight_row = 2 * n_threads * (row + max(row, round(source_row * source.density)))
     room = _room(memory_bytes) - held
-    n_readers = max(1, min(n_threads, room * 2 // 3 // reader)) if reader else n_threads
+    n_readers = max(1, min(n_threads, room * 3 // 4 // reader)) if reader else n_threads
     block_rows = _block_rows(dataset, row, n_threads, (room // 4) // flight_row, are_views)
     if are_views:
         flight_row = 0
@@ -227,13 +227,13 @@ def plan(dataset: "Dataset", memory_bytes: int, n_threads: int, beside_row_bytes
 
 def _room(memory_bytes: int) -> int:
     """What a budget leaves to blocks and what stands beside them."""
-    slack = max(round(memory_bytes * _SLACK), _LIBRARIES_BYTES)
+    slack = round(memory_bytes * _SLACK) + _LIBRARIES_BYTES
     return memory_bytes - min(slack, memory_bytes // 2)
 
 
 def _budget(room: int) -> int:
     """The smallest budget that leaves this room."""
-    return min(2 * room, max(round(room / (1 - _SLACK)) + 1, room + _LIBRARIES_BYTES))
+    return min(2 * room, round((room + _LIBRARIES_BYTES) / (1 - _SLACK)) + 1)
 
 
 def _block_rows(

@@ -35,8 +35,11 @@ class BlockReader:
         for rows in self._dataset.source.read(cell, self._columns, max_rows):
             n_rows = rows[0].shape[0] if isinstance(rows, list) else rows.shape[0]
             block = self._block(rows, cell, start, n_rows)
+            # Nothing of this block may be held here while the source decodes the next one.
+            del rows
             if block.n_rows:
                 yield block
+            del block
             start += n_rows
 
     def _block(self, rows: Rows, cell: Cell, start: int, n_rows: int) -> Block:

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache, reduce
-from threading import Lock, RLock, Thread
+from threading import RLock, Thread
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -134,7 +134,8 @@ def fold_blocks(scan: Scan, statistic: Statistic[Partial, Any], n_threads: int) 
     """
     fold = _Fold(scan, statistic)
     threads = [Thread(target=fold.work, name="shoal-fold") for _ in range(n_threads - 1)]
-    with _one_blas_thread:
+    # The engine's threads are the parallelism there is.
+    with _blas().limit(limits=1, user_api="blas"):
         try:
             for thread in threads:
                 thread.start()
@@ -193,7 +194,7 @@ def _map_in_order(
 ) -> Iterator[tuple[Block, Result]]:
     """Each block of an ordered scan with `function` of it, a few at a time on other threads."""
     waiting: deque[tuple[Block, Future[Result]]] = deque()
-    with ThreadPoolExecutor(n_threads, "shoal-map") as pool, _one_blas_thread:
+    with ThreadPoolExecutor(n_threads, "shoal-map") as pool:
         try:
             for block in iter(scan.take, None):
                 waiting.append((block, pool.submit(function, block)))
@@ -212,31 +213,7 @@ def _finished(
     return block, future.result()
 
 
-class _OneBlasThread:
-    """Limits BLAS to one thread while anybody is inside: the engine's threads are the others."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._n_inside = 0
-        self._limits: Any = None
-
-    def __enter__(self) -> None:
-        with self._lock:
-            if not self._n_inside:
-                self._limits = _blas().limit(limits=1, user_api="blas")
-            self._n_inside += 1
-
-    def __exit__(self, *error: object) -> None:
-        with self._lock:
-            self._n_inside -= 1
-            if not self._n_inside:
-                self._limits.restore_original_limits()
-
-
 @cache
 def _blas() -> ThreadpoolController:
     """The BLAS libraries of this process; finding them takes milliseconds."""
     return ThreadpoolController()
-
-
-_one_blas_thread = _OneBlasThread()
