@@ -79,11 +79,12 @@ def test_labels_are_those_of_assign_and_bounds_hold(
 
 
 def test_settled_rows_are_not_scanned(kernels: ModuleType, rng: np.random.Generator) -> None:
-    X, centers = blobs(rng, 500, 4, 8)
+    X, centers = blobs(rng, 500, 60, 40)
     path = [centers]
     for _ in range(4):
         labels = nearest(X, path[-1])
-        path.append(np.stack([X[labels == j].mean(axis=0) for j in range(8)]))
+        means = [X[labels == j].mean(axis=0) if j in labels else path[-1][j] for j in range(40)]
+        path.append(np.stack(means))
     scanned = run_steps(kernels, X, [*path, path[-1]])
     assert scanned[0] == 500
     assert scanned[-2] < 300

@@ -190,12 +190,11 @@ template <class T, class Emit> class Recheck {
     std::vector<double> distances;
 };
 
-// The pass that decides nearly all rows, and sends the others to a recheck.
-template <class T, class Emit> class Race {
+// A visitor of `scan`: calls settle(leaders, first row, rows) for each panel that all centres have
+// passed.
+template <class T, class Settle> class Race {
   public:
-    Race(const Rows<T> &rows, Centers<T> &centers, Emit &emit)
-        : rows(rows), margin(centers.features, centers.features, centers.largest_norm),
-          emit(emit), recheck(rows.matrix, centers, emit) {}
+    explicit Race(Settle settle) : settle(settle) {}
 
     void begin(Index, Index p, const Panel<T> &panel) {
         if (p == 0) leaders.clear();
@@ -205,41 +204,47 @@ template <class T, class Emit> class Race {
         leaders[p].offer(first, tile);
     }
     void end(Index run, Index size) {
-        for (Index p = 0; p < Index(leaders.size()); ++p)
-            settle(leaders[p], run + p * kPanelRows<T>,
-                   int(std::min<Index>(kPanelRows<T>, size - p * kPanelRows<T>)));
+        for (Index p = 0; p < Index(leaders.size()); ++p) {
+            const Index first = p * kPanelRows<T>;
+            settle(leaders[p], run + first, int(std::min<Index>(kPanelRows<T>, size - first)));
+        }
     }
-    void finish() { recheck.flush(); }
 
   private:
-    // NaN makes `best - second > needed` false: such rows are rechecked too.
-    void settle(const Leaders<T> &of, Index first, int size) {
-        Standing<T> standing(of, margin);
-        emit.panel(standing);
-        if (!standing.has_close_row)
-            for (int i = 0; i < size; ++i) emit.decided(rows[first + i], i, standing);
-        else
-            for (int i = 0; i < size; ++i)
-                if (standing.is_clear(i))
-                    emit.decided(rows[first + i], i, standing);
-                else
-                    recheck.add(rows[first + i], standing.best[i] - standing.needed[i]);
-    }
-
-    const Rows<T> &rows;
-    const Margin<T> margin;
-    Emit &emit;
-    Recheck<T, Emit> recheck;
+    Settle settle;
     std::vector<Leaders<T>, AlignedAllocator<Leaders<T>>> leaders;
 };
+
+template <class T, class Settle>
+void race(const Rows<T> &rows, Centers<T> &centers, Settle settle) {
+    Race<T, Settle> visitor(settle);
+    scan(rows, centers, visitor);
+}
+
+template <class T> Margin<T> margin_of(const Centers<T> &centers) {
+    return {centers.features, centers.features, centers.largest_norm};
+}
 
 // Decides every row once, in any order: after emit.panel(standing), emit.decided(row, place in the
 // panel, standing) for those whose scores settle it; emit.rechecked(row, label) for the others.
 template <class T, class Emit>
 void nearest(const Rows<T> &rows, Centers<T> &centers, Emit &emit) {
-    Race<T, Emit> race(rows, centers, emit);
-    scan(rows, centers, race);
-    race.finish();
+    const Margin<T> margin = margin_of(centers);
+    Recheck<T, Emit> recheck(rows.matrix, centers, emit);
+    race(rows, centers, [&](const Leaders<T> &leaders, Index first, int size) {
+        const Standing<T> standing(leaders, margin);
+        emit.panel(standing);
+        if (!standing.has_close_row)
+            for (int i = 0; i < size; ++i) emit.decided(rows[first + i], i, standing);
+        else
+            for (int i = 0; i < size; ++i)
+                // NaN makes a row unclear: it is rechecked too.
+                if (standing.is_clear(i))
+                    emit.decided(rows[first + i], i, standing);
+                else
+                    recheck.add(rows[first + i], standing.best[i] - standing.needed[i]);
+    });
+    recheck.flush();
 }
 
 template <class T> struct Assignment {

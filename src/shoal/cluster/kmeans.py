@@ -21,8 +21,8 @@ from shoal.solvers.lloyd import Lloyd, LloydState, Summary
 from shoal.solvers.solver import Fold
 from shoal.statistics.assignment import Assigned, Assignment
 
-#: Fewest clusters for which bounds save more than they cost.
-LEAST_BOUNDED_CLUSTERS = 8
+#: Multiply-adds a row below which looking at every centre costs less than keeping bounds.
+LEAST_BOUNDED_WORK = 1024
 
 
 class KMeans(CenterModel):
@@ -234,7 +234,8 @@ class KMeans(CenterModel):
     def _uses_bounds(self, dataset: Dataset) -> bool:
         if dataset.source.is_sparse or self.algorithm == "lloyd":
             return False
-        return self.algorithm == "hamerly" or self.n_clusters >= LEAST_BOUNDED_CLUSTERS
+        work = self.n_clusters * dataset.n_features
+        return self.algorithm == "hamerly" or work >= LEAST_BOUNDED_WORK
 
     def _checkpoint(self, path: str | PathLike[str], dataset: Dataset, seed: int) -> Checkpoint:
         """The checkpoint of a run, refused for other data or another course of the fit."""
