@@ -107,21 +107,19 @@ class CentroidSums(Statistic[ExactSums, ClusterSums]):
         return ExactSums.zero(self.scale.limbs, *self.search.centers.shape)
 
     def update(self, partial: ExactSums, block: Block) -> ExactSums:
-        # Like labels, taken out while it is being changed; and before they are, so that an
-        # interrupt in between does not leave sums of labels of the pass before.
-        of_block: ExactSums | None = block.beside.pop(BESIDE, None)
         found = self.search(block)
         if not self._worth_keeping(block):
             partial.n_moved += self._sum(block, _nowhere(block), found.labels, partial)
             partial.n_scanned += found.n_scanned
             return partial
-        if of_block is None or found.labels_before is None:
+        # Like labels, taken out while it is being changed.
+        labels, of_block = block.beside.pop(BESIDE, (None, None))
+        before = found.labels_before
+        if before is None or labels is not before:
             of_block, before = self.zero(), _nowhere(block)
-        else:
-            before = found.labels_before
         of_block.n_moved = self._sum(block, before, found.labels, of_block)
         of_block.n_scanned = found.n_scanned
-        block.beside[BESIDE] = of_block
+        block.beside[BESIDE] = found.labels, of_block
         return partial.add(of_block)
 
     def merge(self, partial: ExactSums, other: ExactSums) -> ExactSums:
