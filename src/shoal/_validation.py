@@ -23,13 +23,12 @@ def check_number(
     value = getattr(estimator, name)
     if optional and value is None:
         return
-    kind = Integral if integer else Real
     word = "an int" if integer else "a float"
     message = (
         f"The {name!r} parameter of {type(estimator).__name__} must be {word} in the range "
         f"[{least}, inf). Got {value!r} instead."
     )
-    if not isinstance(value, kind) or isinstance(value, bool):
+    if isinstance(value, bool) or not isinstance(value, Integral if integer else Real):
         raise TypeError(message)
-    if not value >= least:
+    if not float(value) >= least:
         raise ValueError(message)

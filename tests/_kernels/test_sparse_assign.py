@@ -96,5 +96,5 @@ def test_malformed_matrices_are_refused(kernels: ModuleType, change: dict[str, A
         "centers": np.ones((2, 3)),
         "labels": np.full(2, -1, np.int32),
     }
-    with pytest.raises(ValueError, match="indices|indptr|data|labels|distances|centers"):
+    with pytest.raises(ValueError, match=r"indices|indptr|data|labels|distances|centers"):
         kernels.assign_csr(**(arguments | change))

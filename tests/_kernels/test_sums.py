@@ -28,7 +28,7 @@ shapes = pytest.mark.parametrize("shape", SHAPES)
 dtypes = pytest.mark.parametrize("dtype", DTYPES)
 
 
-@dataclass
+@dataclass(eq=False)
 class Sums:
     """Sums of rows under one scale, whatever adds to them."""
 
@@ -107,6 +107,8 @@ class Sums:
             self.counts,
             **self.options(weights),
         )
+
+    __hash__ = None
 
     def __eq__(self, other):
         return all(

@@ -13,14 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal._kernels import native_generic
-
 INSTRUCTION_SETS = ("generic", "x86_64_v3", "x86_64_v4")
 
 
 def available_instruction_sets() -> tuple[str, ...]:
     """Names of the builds this processor can run, slowest first."""
-    best: str = native_generic.best_instruction_set()
+    best: str = importlib.import_module("shoal._kernels.native_generic").best_instruction_set()
     return INSTRUCTION_SETS[: INSTRUCTION_SETS.index(best) + 1]
 
 

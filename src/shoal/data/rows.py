@@ -101,9 +101,7 @@ class BlockReader:
 class _Where:
     """Turns the place of a bad value within a block into words."""
 
-    def __init__(
-        self, dataset: "Dataset", cell: Cell, start: int, kept: Int64Array | None
-    ) -> None:
+    def __init__(self, dataset: "Dataset", cell: Cell, start: int, kept: Int64Array | None) -> None:
         self._dataset, self._cell, self._start, self._kept = dataset, cell, start, kept
 
     def __call__(self, row: int, column: str) -> str:
@@ -136,19 +134,19 @@ def _missing_rows(X: Matrix, *roles: AnyArray | None) -> np.ndarray[Any, np.dtyp
 
 def _missing(values: AnyArray) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Which values of a target or weight are missing, shape (n_rows,)."""
+    missing: Any = np.zeros(values.shape, dtype=bool)
     if values.dtype.kind == "f":
         missing = np.isnan(values)
     elif values.dtype == object:
-        missing = np.equal(values, None) | (values != values)  # noqa: PLR0124 - NaN alone differs
-    else:
-        missing = np.zeros(values.shape, dtype=bool)
-    return missing if missing.ndim == 1 else missing.any(axis=1)
+        none: Any = None
+        # NaN alone differs from itself.
+        missing = np.equal(values, none).astype(bool) | (values != values)  # noqa: PLR0124
+    found: np.ndarray[Any, np.dtype[np.bool_]] = missing.reshape(len(values), -1).any(axis=1)
+    return found
 
 
 def _range(X: Matrix, where: _Where) -> tuple[Float64Array, Float64Array]:
-    """Smallest and largest value of each column, each of shape (n_features,); checks all are
-    finite.
-    """
+    """Smallest and largest value of each column, each (n_features,); checks all are finite."""
     minimum = np.full(X.shape[1], np.inf)
     maximum = np.full(X.shape[1], -np.inf)
     if sparse.issparse(X):
