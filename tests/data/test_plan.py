@@ -148,8 +148,10 @@ def test_what_stands_beside_blocks_is_reserved_where_it_fits():
 
 
 class HungrySource(type(synthetic_dataset(1).source)):
+    column_bytes = 10_000_000
+
     def reader_bytes(self, columns):
-        return 10_000_000 * len(columns)
+        return self.column_bytes * len(columns)
 
 
 def test_readers_are_fewer_where_memory_is_short():
@@ -162,12 +164,16 @@ def test_readers_are_fewer_where_memory_is_short():
     n_threads=st.integers(1, 64),
     n_columns=st.integers(1, 3000),
     n_rows=st.integers(1, 10**8),
+    reader_bytes=st.sampled_from([0, 100_000, 10_000_000]),
 )
-def test_plans_fit_or_say_what_would(memory, n_threads, n_columns, n_rows):
-    dataset = synthetic_dataset(n_rows, n_columns, n_rows)
+def test_plans_fit_or_say_what_would(memory, n_threads, n_columns, n_rows, reader_bytes):
+    source = HungrySource(n_rows, n_columns, n_rows)
+    source.column_bytes = reader_bytes // n_columns
+    dataset = Dataset(source, tuple(range(n_columns)), dtype=np.dtype(np.float32))
 
     def check(found):
-        taken = found.in_flight_bytes + found.beside_bytes + found.kept_bytes
+        taken = found.in_flight_bytes + found.n_readers * found.reader_bytes
+        taken += found.beside_bytes + found.kept_bytes
         assert taken <= found.memory_bytes
         assert 1 <= found.block_rows <= n_rows
 

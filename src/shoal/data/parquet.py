@@ -81,13 +81,10 @@ class ParquetSource(Source):
             yield from map(rows, batches)
 
     def reader_bytes(self, columns: Sequence[int]) -> int:
-        # Arrow holds a dictionary and a page, this compressed and not, of each column; its
-        # allocator rounds up to about one more.
         metadata = _metadata(self._files[0])
         groups = [metadata.row_group(group) for group in range(metadata.num_row_groups)]
         return sum(
-            _BUFFER_BYTES
-            + max((_held_bytes(group.column(position)) for group in groups), default=0)
+            max((_held_bytes(group.column(position)) for group in groups), default=0)
             for position in set(columns)
             if position < len(self._columns)
         )
@@ -117,7 +114,9 @@ def _metadata(file: File) -> Any:
 
 def _held_bytes(column_chunk: Any) -> int:
     """What Arrow holds of a column while it reads one row group."""
-    return 4 * min(int(column_chunk.total_uncompressed_size), _PAGE_BYTES)
+    # A dictionary and a page, this compressed and not; its allocator rounds up to one more.
+    stored, decoded = column_chunk.total_compressed_size, column_chunk.total_uncompressed_size
+    return int(min(_BUFFER_BYTES, stored) + min(4 * _PAGE_BYTES, 2 * decoded))
 
 
 def _row_groups(file: File) -> list[int]:

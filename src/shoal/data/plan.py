@@ -29,6 +29,12 @@ _BLOCK_BYTES = 16 * 2**20
 #: A block of fewer rows spends its time on what a block costs beside its rows.
 _FEW_ROWS = 4096
 
+#: While blocks are read back a thread has one in hand and two ahead.
+_BLOCKS_A_THREAD = 3
+
+#: Smaller blocks are refused.
+_LEAST_ROWS = 64
+
 #: Share of the budget left to what no plan sees: allocators round up and give back late.
 _SLACK = 1 / 8
 
@@ -174,55 +180,82 @@ def plan(dataset: "Dataset", memory_bytes: int, n_threads: int, beside_row_bytes
     MemoryBudgetError
         Even small blocks do not fit; the message says what would suffice.
     """
-    source = dataset.source
-    positions = _positions(dataset)
-    columns = source.columns
-    row = max(1, row_bytes(dataset))
-    source_row = sum(columns[position].dtype.itemsize for position in positions)
-    are_views = _are_views(dataset)
-    held = _held_row_bytes(dataset) * dataset.n_rows
-    reader = 0 if source.in_memory else source.reader_bytes(positions)
-    # While a block is read there are the rows it is made from, in memory that grew by doubling,
-    # and at times a second copy; while blocks are read back, one is in hand and two are ahead.
-    blocks_in_flight = 3 * n_threads
-    flight_row = 2 * n_threads * (row + max(row, round(source_row * source.density)))
-    room = _room(memory_bytes) - held
-    n_readers = max(1, min(n_threads, room * 3 // 4 // reader)) if reader else n_threads
-    block_rows = _block_rows(dataset, row, n_threads, (room // 4) // flight_row, are_views)
-    if are_views:
-        flight_row = 0
-    in_flight = block_rows * flight_row + n_readers * reader
-    if in_flight > room:
-        # The message rounds to three digits: not down.
-        suffices = 1.01 * _budget(block_rows * flight_row + reader + held)
-        raise MemoryBudgetError(
-            f"A memory budget of {format_bytes(memory_bytes)} is too small for {dataset!r}: "
-            f"{blocks_in_flight} blocks of {block_rows} rows for {n_threads} threads take "
-            f"{format_bytes(in_flight)}, and what must stay in memory {format_bytes(held)}. "
-            f"{format_bytes(suffices)} would suffice; so may fewer threads or fewer features."
-        )
-    room -= in_flight
+    needs = _Needs.of(dataset, n_threads)
+    room = _room(memory_bytes) - needs.held
+    _check_room(room, needs, dataset, memory_bytes)
+    n_readers = n_threads
+    if needs.reader:
+        n_readers = max(1, min(n_threads, room * 3 // 4 // needs.reader))
+    rows_that_fit = None
+    if needs.flight_row:
+        rows_that_fit = min(room // 4, room - n_readers * needs.reader) // needs.flight_row
+    block_rows = _block_rows(dataset, needs.row, n_threads, rows_that_fit)
+    room -= block_rows * needs.flight_row + n_readers * needs.reader
     beside = beside_row_bytes * dataset.n_rows
     beside = beside if beside <= room else 0
     kept = room - beside
-    total = row * dataset.n_rows
+    too_much = max(needs.row * dataset.n_rows - kept, 0)
     return Plan(
         memory_bytes=memory_bytes,
         n_threads=n_threads,
         n_rows=dataset.n_rows,
-        row_bytes=row,
+        row_bytes=needs.row,
         block_rows=block_rows,
-        blocks_in_flight=blocks_in_flight,
-        in_flight_bytes=block_rows * flight_row,
+        blocks_in_flight=_BLOCKS_A_THREAD * n_threads,
+        in_flight_bytes=block_rows * needs.flight_row,
         n_readers=n_readers,
-        reader_bytes=reader,
+        reader_bytes=needs.reader,
         beside_row_bytes=beside_row_bytes,
         beside_bytes=beside,
-        held_bytes=held,
+        held_bytes=needs.held,
         kept_bytes=kept,
-        cached_bytes=0 if source.in_memory or total <= kept else total - kept,
-        are_views=are_views,
+        cached_bytes=0 if dataset.source.in_memory else too_much,
+        are_views=needs.flight_row == 0,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Needs:
+    """Bytes that passes over a dataset take.
+
+    Of a decoded row; of a row of all blocks in flight (0 where blocks are views); of a reader; and
+    of what must stay in memory.
+    """
+
+    row: int
+    flight_row: int
+    reader: int
+    held: int
+
+    @classmethod
+    def of(cls, dataset: "Dataset", n_threads: int) -> "_Needs":
+        source = dataset.source
+        columns, positions = source.columns, _positions(dataset)
+        row = max(1, row_bytes(dataset))
+        source_row = sum(columns[position].dtype.itemsize for position in positions)
+        # While a block is read there are the rows it is made from, in memory that grew by
+        # doubling, and at times a second copy.
+        flight_row = 2 * n_threads * (row + max(row, round(source_row * source.density)))
+        return cls(
+            row=row,
+            flight_row=0 if _are_views(dataset) else flight_row,
+            reader=0 if source.in_memory else source.reader_bytes(positions),
+            held=_held_row_bytes(dataset) * dataset.n_rows,
+        )
+
+
+def _check_room(room: int, needs: _Needs, dataset: "Dataset", memory_bytes: int) -> None:
+    """Refuse a budget that leaves no room for small blocks."""
+    least = min(_LEAST_ROWS, dataset.n_rows) * needs.flight_row + needs.reader
+    if least > room:
+        # The message rounds to three digits: not down.
+        suffices = 1.01 * _budget(least + needs.held)
+        raise MemoryBudgetError(
+            f"A memory budget of {format_bytes(memory_bytes)} is too small for {dataset!r}: small "
+            f"blocks and a reader take {format_bytes(least)}, what must stay in memory "
+            f"{format_bytes(needs.held)}, Python and its libraries their share. "
+            f"{format_bytes(suffices)} would suffice; so may fewer threads or fewer features."
+        )
 
 
 def _room(memory_bytes: int) -> int:
@@ -236,16 +269,14 @@ def _budget(room: int) -> int:
     return min(2 * room, round((room + _LIBRARIES_BYTES) / (1 - _SLACK)) + 1)
 
 
-def _block_rows(
-    dataset: "Dataset", row: int, n_threads: int, rows_that_fit: int, are_views: bool
-) -> int:
+def _block_rows(dataset: "Dataset", row: int, n_threads: int, rows_that_fit: int | None) -> int:
     """Rows of a block: a good size, less where it does not fit, a few at least."""
     rows = _BLOCK_BYTES // row
     if dataset.source.in_memory:
         rows = min(rows, max(_FEW_ROWS, -(-dataset.n_rows // (4 * n_threads))))
-    if not are_views:
+    if rows_that_fit is not None:
         rows = min(rows, rows_that_fit)
-    return max(1, min(max(rows, 64), dataset.n_rows))
+    return max(1, min(max(rows, _LEAST_ROWS), dataset.n_rows))
 
 
 def _positions(dataset: "Dataset") -> tuple[int, ...]:
