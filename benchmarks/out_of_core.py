@@ -1,0 +1,331 @@
+"""K-means over Parquet files that do not fit the budget, each stage in a process of its own.
+
+``python benchmarks/out_of_core.py STAGE ARGUMENTS`` runs one stage; its result is a line of JSON.
+"""
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import psutil
+from harness import Goal, Options, Row, progress
+
+N_FEATURES = 64
+N_CLUSTERS = 16
+ROW_BYTES = 4 * N_FEATURES
+ROW_GROUPS = 16
+
+#: Iterations, of which half find the cache file's pages in memory.
+MAX_ITER = 6
+PIECE_BYTES = 16 << 20
+
+SPEED_TARGET = 70.0
+LIBRARIES_BYTES = 150e6
+
+COLD, WARM = "evicted before", "read again at once"
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much data, and how little memory."""
+
+    memory: int
+    row_group_rows: int
+    gigabytes: float
+
+
+def rows(options: Options) -> Iterator[Row]:
+    with _folder(options) as folder:
+        scale = _scale(options, folder)
+        parquet = _written(folder, scale)
+        n_bytes = ROW_BYTES * sum(json.loads((parquet / "rows.json").read_text()))
+        common = {"parquet": str(parquet), "threads": options.threads}
+        progress("reading by pyarrow alone")
+        alone = _stage("read_by_pyarrow", common | {"repetitions": min(3, options.repetitions)})
+        progress(f"fitting within {scale.memory / 1e6:g} MB")
+        fit = _stage("fit", common | {"memory": scale.memory, "cache": str(folder)})
+        progress("reading a file like the block cache's alone")
+        raw = _stage("read_alone", common | {"n_bytes": fit["cached"], "cache": str(folder)})
+    work = f"Out of core, {n_bytes / 1e9:.3g} GB within {scale.memory / 1e6:g} MB"
+    yield from _first_pass(f"{work}, first pass", alone, fit, n_bytes)
+    for state in (COLD, WARM):
+        yield from _later_passes(f"{work}, cache file {state}", state, raw, fit)
+    peak = Goal("MB", fit["peak"] / 1e6, (scale.memory + LIBRARIES_BYTES) / 1e6, at_most=True)
+    yield Row(f"{work}, peak memory", "Shoal", [fit["peak"] / 1e6], "MB", goals=(peak,))
+
+
+def _first_pass(
+    work: str, alone: dict[str, list[float]], fit: dict[str, Any], n_bytes: int
+) -> Iterator[Row]:
+    """Decoding, checking and writing the cache file, against decoding alone."""
+    speed = n_bytes / fit["first"] / 1e9
+    speeds = {name: [n_bytes / time / 1e9 for time in times] for name, times in alone.items()}
+    fastest = max(statistics.median(of_name) for of_name in speeds.values())
+    goal = Goal("% of what pyarrow alone reads", 100 * speed / fastest, SPEED_TARGET)
+    yield Row(work, "Shoal", [speed], "GB/s", "writes the cache file, too", (goal,))
+    for name, of_name in speeds.items():
+        yield Row(work, name, of_name, "GB/s")
+
+
+def _later_passes(
+    work: str, state: str, raw: dict[str, list[float]], fit: dict[str, Any]
+) -> Iterator[Row]:
+    """Bytes of the file over the time of an iteration; what stayed in memory is not counted."""
+    speeds = [fit["cached"] / time / 1e9 for time in fit[state]]
+    alone = [fit["cached"] / time / 1e9 for time in raw[state]]
+    share = 100 * statistics.median(speeds) / statistics.median(alone)
+    goal = Goal("% of what the file alone reads", share, SPEED_TARGET)
+    yield Row(work, "Shoal", speeds, "GB/s", f"a file of {fit['cached'] / 1e9:.3g} GB", (goal,))
+    yield Row(work, "pread alone", alone, "GB/s", f"pieces of {PIECE_BYTES >> 20} MiB")
+
+
+@contextmanager
+def _folder(options: Options) -> Iterator[Path]:
+    """Where files go: kept if the caller has named it."""
+    if options.data_dir is not None:
+        options.data_dir.mkdir(parents=True, exist_ok=True)
+        yield options.data_dir
+        return
+    with tempfile.TemporaryDirectory(prefix="shoal-bench-", dir=_roomiest()) as folder:
+        yield Path(folder)
+
+
+def _roomiest() -> str:
+    """The writable disk with most room."""
+    mounted = [partition.mountpoint for partition in psutil.disk_partitions()]
+    folders = [tempfile.gettempdir(), str(Path.home()), *mounted]
+    writable = [
+        folder for folder in folders if os.access(folder, os.W_OK) and Path(folder).is_dir()
+    ]
+    return max(writable, key=lambda folder: shutil.disk_usage(folder).free)
+
+
+def _scale(options: Options, folder: Path) -> Scale:
+    if options.quick:
+        return Scale(200_000_000, 1 << 14, options.gigabytes or 0.4)
+    gigabytes = options.gigabytes or min(12.0, shutil.disk_usage(folder).free / 4e9)
+    return Scale(1_000_000_000, 1 << 17, gigabytes)
+
+
+def _written(folder: Path, scale: Scale) -> Path:
+    """The folder of Parquet files, written unless a run before has."""
+    parquet = folder / f"blobs-{scale.gigabytes:g}GB-{scale.row_group_rows}"
+    if not (parquet / "rows.json").exists():
+        progress(f"writing {scale.gigabytes:.3g} GB of Parquet to {parquet}")
+        n_files = max(
+            1, round(scale.gigabytes * 1e9 / (ROW_GROUPS * scale.row_group_rows * ROW_BYTES))
+        )
+        arguments = {"n_files": n_files, "row_group_rows": scale.row_group_rows}
+        _stage("write", {"parquet": str(parquet)} | arguments)
+    return parquet
+
+
+def _stage(name: str, arguments: dict[str, Any]) -> Any:
+    """The result of a stage, from a process of its own."""
+    command = [sys.executable, __file__, name, json.dumps(arguments)]
+    answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(answer.stdout)
+
+
+# --- Stages ---------------------------------------------------------------------------------
+
+
+def write(parquet: str, n_files: int, row_group_rows: int) -> None:
+    """Files as pyarrow writes them by default, but for smaller row groups."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from blobs import draw, true_centers
+
+    folder = Path(parquet)
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(0)
+    centers = true_centers(N_FEATURES, N_CLUSTERS, rng)
+    names = [f"x{j:02}" for j in range(N_FEATURES)]
+    schema = pa.schema([(name, pa.float32()) for name in names])
+    for number in range(n_files):
+        with pq.ParquetWriter(folder / f"{number:04}.parquet", schema) as writer:
+            for _ in range(ROW_GROUPS):
+                columns = draw(centers, row_group_rows, rng).T
+                table = pa.table([pa.array(np.ascontiguousarray(c)) for c in columns], schema)
+                writer.write_table(table, row_group_size=row_group_rows)
+    (folder / "rows.json").write_text(json.dumps([ROW_GROUPS * row_group_rows] * n_files))
+
+
+def read_by_pyarrow(parquet: str, threads: int, repetitions: int) -> dict[str, list[float]]:
+    """Seconds to decode all columns, rows let go of at once, in the two ways there are."""
+    import pyarrow as pa
+
+    pa.set_cpu_count(threads)
+    pa.set_io_thread_count(threads)
+    files = _files(parquet)
+    ways = {"pyarrow.dataset": _scan_dataset, "pyarrow.parquet": _read_row_groups}
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(repetitions):
+        for name, read in ways.items():
+            _evict(files)
+            times[name].append(_seconds(lambda read=read: read(files, threads)))
+    return times
+
+
+def fit(parquet: str, threads: int, memory: int, cache: str) -> dict[str, Any]:
+    """A K-means fit: seconds of its passes, bytes of its cache file, peak memory."""
+    os.environ["SHOAL_CACHE_DIR"] = cache
+    import shoal
+    from shoal.cluster import KMeans
+    from shoal.data.dataset import Dataset
+    from shoal.engines.engine import Engine
+    from shoal.engines.statistic import Statistic
+
+    files = _files(parquet)
+    passes: list[tuple[str, float]] = []
+
+    class TimedPasses(Engine):
+        """A local engine that notes how long each pass takes; every second begins cold."""
+
+        engine = shoal.LocalEngine(threads, memory)
+
+        def fold(self, dataset: Dataset, statistic: Statistic[Any, Any]) -> Any:
+            is_warm = len(passes) % 2 == 0
+            _evict(files if is_warm else [*files, *_cache_files(cache)])
+            began = perf_counter()
+            result = self.engine.fold(dataset, statistic)
+            passes.append((type(statistic).__name__, perf_counter() - began))
+            return result
+
+        def map_blocks(self, dataset: Dataset, function: Callable[..., Any]) -> Iterator[Any]:
+            return self.engine.map_blocks(dataset, function)
+
+        def release(self, dataset: Dataset) -> None:
+            self.engine.release(dataset)
+
+        def close(self) -> None:
+            self.engine.close()
+
+    first = _first_rows(files[0])
+    dataset = shoal.open_dataset(parquet)
+    with TimedPasses():
+        model = KMeans(N_CLUSTERS, init=first, n_init=1, max_iter=MAX_ITER, tol=0)
+        model.fit(dataset)
+        cached = sum(path.stat().st_size for path in _cache_files(cache))
+    iterations = [
+        (number, time) for number, (name, time) in enumerate(passes) if name == "CentroidSums"
+    ]
+    assert passes[0][0] == "Range", passes
+    assert len(iterations) == MAX_ITER, passes
+    return {
+        "first": passes[0][1],
+        WARM: [time for number, time in iterations if number % 2 == 0],
+        COLD: [time for number, time in iterations if number % 2 == 1],
+        "cached": cached,
+        "peak": _peak_bytes(),
+    }
+
+
+def read_alone(parquet: str, threads: int, n_bytes: int, cache: str) -> dict[str, list[float]]:
+    """Seconds to read a file of `n_bytes`, its pages in memory or not as in the fit."""
+    _evict(_files(parquet))
+    times: dict[str, list[float]] = {COLD: [], WARM: []}
+    with tempfile.NamedTemporaryFile(dir=cache) as file:
+        piece = np.random.default_rng(0).bytes(PIECE_BYTES)
+        for offset in range(0, n_bytes, PIECE_BYTES):
+            file.write(piece[: n_bytes - offset])
+        file.flush()
+        for _ in range(MAX_ITER // 2):
+            _evict([Path(file.name)])
+            for state in (COLD, WARM):
+                times[state].append(_seconds(lambda: _read(file.fileno(), n_bytes, threads)))
+    return times
+
+
+def _files(parquet: str) -> list[Path]:
+    return sorted(Path(parquet).glob("*.parquet"))
+
+
+def _first_rows(file: Path) -> np.ndarray:
+    """Rows to begin with."""
+    import pyarrow.parquet as pq
+
+    batch = next(pq.ParquetFile(file).iter_batches(N_CLUSTERS))
+    return np.column_stack([column.to_numpy() for column in batch.columns])
+
+
+def _cache_files(cache: str) -> list[Path]:
+    return list(Path(cache).glob("shoal-*/blocks-*/blocks"))
+
+
+def _evict(files: Sequence[Path]) -> None:
+    """Drop the pages of files from memory; only those written to disk can be."""
+    for path in files:
+        descriptor = os.open(path, os.O_RDWR)
+        os.fsync(descriptor)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(descriptor)
+
+
+def _scan_dataset(files: Sequence[Path], threads: int) -> None:
+    import pyarrow.dataset as ds
+
+    for _ in ds.dataset(list(map(str, files))).to_batches(batch_readahead=threads):
+        pass
+
+
+def _read_row_groups(files: Sequence[Path], threads: int) -> None:
+    """A row group at a time in each thread."""
+    import pyarrow.parquet as pq
+
+    def read(file: Path) -> None:
+        parquet = pq.ParquetFile(file)
+        for number in range(parquet.num_row_groups):
+            parquet.read_row_group(number, use_threads=False)
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(read, files))
+
+
+def _read(descriptor: int, n_bytes: int, threads: int) -> None:
+    """The whole file, front to back, each thread the next piece."""
+    pieces = count()
+
+    def read() -> None:
+        buffer = np.empty(PIECE_BYTES, np.uint8)
+        while (offset := next(pieces) * PIECE_BYTES) < n_bytes:
+            os.preadv(descriptor, [buffer.data], offset)
+
+    with ThreadPoolExecutor(threads) as pool:
+        for done in [pool.submit(read) for _ in range(threads)]:
+            done.result()
+
+
+def _peak_bytes() -> int:
+    """Largest resident set of this process since it was started.
+
+    Not of getrusage, which also counts what the parent had when it forked.
+    """
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    raise OSError("/proc/self/status has no VmHWM")
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    began = perf_counter()
+    work()
+    return perf_counter() - began
+
+
+if __name__ == "__main__":
+    stages = {stage.__name__: stage for stage in (write, read_by_pyarrow, fit, read_alone)}
+    print(json.dumps(stages[sys.argv[1]](**json.loads(sys.argv[2]))))
