@@ -110,7 +110,7 @@ class DaskEngine(Engine):
         self._memory = None if memory is None else memory_bytes(memory)
         self._layouts: WeakKeyDictionary[Dataset, _Layout] = WeakKeyDictionary()
         self._workers: dict[str, _Worker] = {}
-        self._is_closed = False
+        self._is_closed = self._scheduler_is_lost = False
         with ExitStack() as stack:
             target = client_or_address_or_cluster
             if target is None:
@@ -219,7 +219,7 @@ class DaskEngine(Engine):
                 asynchronous=True,
             )
         except OSError as error:
-            raise self._scheduler_lost() from error
+            raise self._lose_scheduler() from error
         answer = answers[worker.address]
         if isinstance(answer, OSError):
             raise _WorkerLostError(worker.address) from answer
@@ -279,16 +279,16 @@ class DaskEngine(Engine):
         return n_threads
 
     def _n_threads(self) -> dict[str, int]:
-        if self._client.status != "running":
-            raise self._scheduler_lost()
+        if not self._is_connected:
+            raise self._lose_scheduler()
         try:
             return dict(self._client.nthreads())
         except (OSError, RuntimeError) as error:
-            raise self._scheduler_lost() from error
+            raise self._lose_scheduler() from error
 
     def _everywhere(self, call: "Callable[[_Worker], Coroutine[Any, Any, None]]") -> None:
         """Do something on all workers, for as long as it is worth waiting."""
-        if self._client.status == "running":
+        if self._is_connected:
             calls = [self.start(call(worker)) for worker in self._workers.values()]
             wait(calls, timeout=CONNECT_TIMEOUT_SECONDS)
 
@@ -300,7 +300,14 @@ class DaskEngine(Engine):
         with self._client.as_current(), suppress(TimeoutError, CancelledError):
             wait_for_tasks(leases, timeout=LEASE_SECONDS)
 
-    def _scheduler_lost(self) -> ClusterUnreachableError:
+    @property
+    def _is_connected(self) -> bool:
+        # The client itself learns of a lost scheduler a moment after a call may have.
+        return not self._scheduler_is_lost and self._client.status == "running"
+
+    def _lose_scheduler(self) -> ClusterUnreachableError:
+        """Count no longer on the scheduler; the error to be raised."""
+        self._scheduler_is_lost = True
         return ClusterUnreachableError(
             f"The Dask scheduler at {self._address} is gone, and what its "
             "workers held with it. Start a cluster again, and fit again with the same "
@@ -574,7 +581,7 @@ def local_cluster(
                 scheduler_kwargs={"dashboard": False},
                 config=_WORKER_CONFIG,
             )
-        with cluster:
+        with cluster, dask.config.set(_DEPLOY_CONFIG):
             yield cluster
     finally:
         shutil.rmtree(directory, ignore_errors=True)
@@ -584,6 +591,9 @@ _SCHEDULER_CONFIG = {
     "distributed.scheduler.http.routes": [],
     "distributed.scheduler.worker-ttl": "30s",
 }
+
+#: Asked for whenever a worker dies: one that takes longer to start again would be given up.
+_DEPLOY_CONFIG = {"distributed.deploy.lost-worker-timeout": "5 minutes"}
 
 _WORKER_CONFIG = {
     "distributed.worker.http.routes": [],
