@@ -32,15 +32,16 @@ def draw(rows: Sequence[Row], path: Path, title: str) -> None:
 
     works = list(_compared(rows))
     goals = [(row, goal) for row in rows for goal in row.goals]
-    height = 1.6 + 0.34 * max(len(works), len(goals), 4)
-    figure, (left, right) = plt.subplots(1, 2, figsize=(17, height), layout="constrained")
+    heights = [1 + 0.3 * max(len(works), 4), 1 + 0.22 * max(len(goals), 4)]
+    figure, (upper, lower) = plt.subplots(
+        2, 1, figsize=(13, sum(heights)), height_ratios=heights, layout="constrained"
+    )
     figure.suptitle(title)
-    _draw_times(left, works)
-    _draw_goals(right, goals)
-    for axes in (left, right):
+    _draw_times(upper, works)
+    _draw_goals(lower, goals)
+    for axes in (upper, lower):
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter("{x:g}")
-        axes.xaxis.set_minor_formatter("")
         axes.invert_yaxis()
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(axis="y", length=0)
@@ -68,7 +69,9 @@ def _draw_times(axes: Any, works: Sequence[tuple[str, list[Row]]]) -> None:
     axes.set_yticks(range(len(works)), [work for work, _ in works])
     axes.set_title("Time over Shoal's (median and range)", loc="left")
     labels = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
-    axes.legend(labels.values(), labels.keys(), frameon=False, fontsize="small")
+    axes.legend(
+        labels.values(), labels.keys(), frameon=False, loc="upper left", bbox_to_anchor=(1, 1)
+    )
 
 
 def _draw_goals(axes: Any, goals: Sequence[tuple[Row, Goal]]) -> None:
@@ -77,8 +80,18 @@ def _draw_goals(axes: Any, goals: Sequence[tuple[Row, Goal]]) -> None:
         score = min(max(goal.score, 1 / MOST), MOST)
         color = MET if goal.is_met else MISSED
         axes.barh(y, score - 1, left=1, height=0.55, color=color)
-        axes.text(max(score, 1) * 1.05, y, f"{goal.achieved:.3g} {goal.what}", va="center", size=8)
+        axes.text(max(score, 1) * 1.05, y, str(goal), va="center", size=8)
     axes.axvline(1, color="0.3", linewidth=1)
-    axes.set_xlim(1 / MOST / 1.1, MOST * 6)
-    axes.set_yticks(range(len(goals)), [f"{row.work}: {row.library}" for row, _ in goals], size=8)
-    axes.set_title("Goals: reached to the right of 1, missed to the left", loc="left")
+    axes.set_xlim(1 / MOST / 1.1, MOST * 12)
+    axes.set_yticks(
+        range(len(goals)),
+        [
+            f"{row.work}: {row.library}" if row.library not in COLORS else row.work
+            for row, _ in goals
+        ],
+        size=8,
+    )
+    axes.set_title(
+        "Goals: reached to the right of 1, missed to the left (bars end at a factor of 8)",
+        loc="left",
+    )

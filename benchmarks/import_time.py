@@ -27,8 +27,8 @@ def rows(options: Options) -> Iterator[Row]:
     for ours, theirs in IMPORTS.items():
         both = f"{theirs}; {ours}"
         over = Goal("s over it", median[both] - median[theirs], TARGET, at_most=True)
-        yield Row(f"Fresh process, {ours}", f"`{both}`", times[both], "s", goals=(over,))
-        yield Row(f"Fresh process, {ours}", f"`{theirs}`", times[theirs], "s")
+        yield Row(f"`{ours}`", "both", times[both], "s", goals=(over,))
+        yield Row(f"`{ours}`", f"`{theirs}`", times[theirs], "s")
 
 
 def _interpret(line: str) -> None:

@@ -219,7 +219,9 @@ def fit(parquet: str, threads: int, memory: int, cache: str) -> dict[str, Any]:
     with TimedPasses():
         model = KMeans(N_CLUSTERS, init=first, n_init=1, max_iter=MAX_ITER, tol=0)
         model.fit(dataset)
-        cached = sum(path.stat().st_size for path in _cache_files(cache))
+        # The file is laid out ahead of what is written.
+        allocated = sum(path.stat().st_size for path in _cache_files(cache))
+        cached = min(allocated, ROW_BYTES * dataset.n_rows)
     iterations = [
         (number, time) for number, (name, time) in enumerate(passes) if name == "CentroidSums"
     ]
