@@ -104,7 +104,10 @@ class Lloyd(Solver[LloydState]):
     fit: str = field(default_factory=lambda: uuid4().hex)
 
     def init(self, fold: Fold) -> LloydState:
-        return LloydState(0, None, self.seed_centers(fold), None, np.inf)
+        centers = self.seed_centers(fold)
+        if self.spherical:
+            centers = unit_rows(centers)
+        return LloydState(0, None, centers, None, np.inf)
 
     def step(self, state: LloydState, fold: Fold) -> LloydState:
         found = fold(self._sums(state))
@@ -164,8 +167,7 @@ class Lloyd(Solver[LloydState]):
             weights > 0, self.summary.shift + sums / np.where(weights > 0, weights, 1), before
         )
         if self.spherical:
-            lengths = np.linalg.norm(means, axis=1, keepdims=True)
-            means = np.where(lengths > 0, means / np.where(lengths > 0, lengths, 1), before)
+            means = np.where(means.any(axis=1, keepdims=True), unit_rows(means), before)
         return np.ascontiguousarray(means, dtype=self.summary.dtype)
 
     def _relocated(self, found: ClusterSums, centers: AnyArray, fold: Fold) -> ClusterSums:
@@ -187,3 +189,9 @@ class Lloyd(Solver[LloydState]):
             weights[label] -= weight
             weights[cluster] = weight
         return ClusterSums(sums, weights, found.n_scanned, found.n_moved)
+
+
+def unit_rows(centers: AnyArray) -> AnyArray:
+    """Centres scaled to unit length, but for those of length 0."""
+    lengths = np.linalg.norm(centers, axis=1, keepdims=True)
+    return np.ascontiguousarray(centers / np.where(lengths > 0, lengths, 1), dtype=centers.dtype)

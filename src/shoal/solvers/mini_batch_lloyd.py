@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse
 
 from shoal._typing import AnyArray, Float64Array, Int32Array
-from shoal.solvers.lloyd import Summary
+from shoal.solvers.lloyd import Summary, unit_rows
 from shoal.solvers.solver import Fold, Solver, SolverState, Status
 from shoal.statistics.keyed_sample import KeyedSample
 from shoal.statistics.nearest_center import nearest_center
@@ -106,7 +106,7 @@ class MiniBatchLloyd(Solver[MiniBatchState]):
     spherical: bool = False
 
     def init(self, fold: Fold) -> MiniBatchState:
-        centers = self.seed_centers(fold)
+        centers = self._centers(self.seed_centers(fold))
         return MiniBatchState(0, None, centers, np.zeros(len(centers)))
 
     def step(self, state: MiniBatchState, fold: Fold) -> MiniBatchState:
@@ -176,11 +176,9 @@ class MiniBatchLloyd(Solver[MiniBatchState]):
             weights[light] = weights[~light].min()
         return means, weights, 0
 
-    def _centers(self, means: Float64Array) -> AnyArray:
-        if self.spherical:
-            lengths = np.linalg.norm(means, axis=1, keepdims=True)
-            means = means / np.where(lengths > 0, lengths, 1)
-        return np.ascontiguousarray(means, dtype=self.summary.dtype)
+    def _centers(self, means: AnyArray) -> AnyArray:
+        centers = unit_rows(means) if self.spherical else means
+        return np.ascontiguousarray(centers, dtype=self.summary.dtype)
 
     def _judged(self, state: MiniBatchState, inertia: float, shift: float) -> MiniBatchState:
         """`state` with its smoothed inertia, and whether it has converged."""
