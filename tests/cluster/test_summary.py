@@ -1,7 +1,5 @@
 """The passes before the first step."""
 
-from functools import partial
-
 import numpy as np
 import pytest
 from scipy import sparse
