@@ -220,18 +220,20 @@ class CenterModel(
                     engine.release(dataset)
 
     def _keep_assigned(self, assigned: Assigned) -> None:
-        """Set inertia_ and labels_, and warn of clusters without rows."""
+        """Set inertia_ and labels_."""
         self.inertia_ = assigned.inertia / 2 if self.metric == "cosine" else assigned.inertia
         self.__dict__.pop("labels_", None)
         if assigned.labels is not None:
             self.labels_ = assigned.labels
+
+    def _warn_of_empty_clusters(self, assigned: Assigned) -> None:
         n_found = int(np.count_nonzero(assigned.counts))
         if n_found < self.n_clusters:
             warnings.warn(
                 f"Number of distinct clusters ({n_found}) found smaller than n_clusters "
                 f"({self.n_clusters}). Possibly due to duplicate points in X.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=3,
             )
 
     @property

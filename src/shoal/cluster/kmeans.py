@@ -196,7 +196,9 @@ class KMeans(CenterModel):
                 path = f"{checkpoint}.{number}" if checkpoint and n_init > 1 else checkpoint
                 saved = self._checkpoint(path, dataset, seed) if path else None
                 runs.append(self._run(summary, seed, fold, progress, saved, dataset))
-            self._keep(*min(runs, key=lambda found: found[2].inertia))
+            state, loss_curve, assigned = min(runs, key=lambda found: found[2].inertia)
+            self._keep(state, loss_curve, assigned)
+            self._warn_of_empty_clusters(assigned)
         return self
 
     def _run(

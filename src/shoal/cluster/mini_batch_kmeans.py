@@ -20,7 +20,7 @@ from shoal.solvers.driver import run
 from shoal.solvers.lloyd import Summary
 from shoal.solvers.mini_batch_lloyd import MiniBatchLloyd, MiniBatchState
 from shoal.solvers.solver import Fold
-from shoal.statistics.assignment import Assignment
+from shoal.statistics.assignment import Assigned, Assignment
 from shoal.statistics.center_search import CenterSearch
 from shoal.statistics.nearest_center import nearest_center
 
@@ -177,7 +177,7 @@ class MiniBatchKMeans(CenterModel):
             n_rows = summary.range.n_rows
             self.n_iter_ = math.ceil(state.n_steps * solver.batch_size / n_rows)
             if self.compute_labels:
-                self._label(dataset, summary, fold)
+                self._warn_of_empty_clusters(self._label(dataset, summary, fold))
             else:
                 self.inertia_ = (state.smoothed_inertia or 0.0) * n_rows
         return self
@@ -272,8 +272,10 @@ class MiniBatchKMeans(CenterModel):
         for name in ("labels_", "inertia_"):
             self.__dict__.pop(name, None)
 
-    def _label(self, dataset: Dataset, summary: Summary, fold: Fold) -> None:
+    def _label(self, dataset: Dataset, summary: Summary, fold: Fold) -> Assigned:
         """Find labels and inertia. One pass."""
         search = CenterSearch(self.cluster_centers_, summary.shift, "label", 0)
         n_labels = dataset.n_rows if dataset.source.in_process else 0
-        self._keep_assigned(fold(Assignment.within(summary.range, search, n_labels)))
+        assigned = fold(Assignment.within(summary.range, search, n_labels))
+        self._keep_assigned(assigned)
+        return assigned
