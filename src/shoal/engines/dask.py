@@ -16,16 +16,13 @@ import logging
 import shutil
 import tempfile
 import time
-import traceback
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence, Set
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
-from math import lcm
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
@@ -34,14 +31,15 @@ from shoal.data.block import Block
 from shoal.data.dataset import Dataset
 from shoal.data.plan import available_memory_bytes, memory_bytes, threads
 from shoal.data.source import Cell
+from shoal.engines import tenant as tenancy
+from shoal.engines.cluster_pass import ClusterPass, Layout, WorkerLostError, WorkerRecord
 from shoal.engines.engine import Engine
 from shoal.engines.statistic import Statistic
-from shoal.engines.tenant import Tenant, messages, recipe
+from shoal.engines.tenant import Tenant, messages, recipe, tenants
 from shoal.exceptions import ClusterUnreachableError, EngineError, WorkersLostError
 
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster, Worker
-    from distributed import Future as Task
     from distributed.deploy.cluster import Cluster
 
 logger = logging.getLogger("shoal")
@@ -53,9 +51,6 @@ Result = TypeVar("Result")
 #: How long a scheduler may take to answer, and a pass waits for a first worker.
 CONNECT_TIMEOUT_SECONDS = 8.0
 WORKERS_TIMEOUT_SECONDS = 60.0
-
-#: A cell in whose passes so many workers have died is taken for the cause.
-MAX_DEATHS = 3
 
 #: How soon a worker notices that its driver has died.
 LEASE_SECONDS = 1.0
@@ -108,8 +103,8 @@ class DaskEngine(Engine):
     ) -> None:
         super().__init__()
         self._memory = None if memory is None else memory_bytes(memory)
-        self._layouts: WeakKeyDictionary[Dataset, _Layout] = WeakKeyDictionary()
-        self._workers: dict[str, _Worker] = {}
+        self._layouts: WeakKeyDictionary[Dataset, Layout] = WeakKeyDictionary()
+        self._workers: dict[str, WorkerRecord] = {}
         self._is_closed = self._scheduler_is_lost = False
         with ExitStack() as stack:
             target = client_or_address_or_cluster
@@ -123,7 +118,7 @@ class DaskEngine(Engine):
     def fold(self, dataset: Dataset, statistic: Statistic[Partial, Result]) -> Result:
         count_rows = row_counter()
         merged = statistic.zero()
-        with _Pass[Partial](self, dataset, "fold", statistic) as running:
+        with ClusterPass[Partial](self, dataset, "fold", statistic) as running:
             running.send(dataset.cells)
             while running.is_waiting:
                 cells, other = running.answer()
@@ -137,7 +132,7 @@ class DaskEngine(Engine):
         count_rows = row_counter()
         unsent = deque(dataset.cells)
         answers: dict[int, list[tuple[Block, Result]]] = {}
-        with _Pass[dict[int, list[tuple[Block, Result]]]](
+        with ClusterPass[dict[int, list[tuple[Block, Result]]]](
             self, dataset, "map_blocks", function
         ) as running:
             for cell in dataset.cells:
@@ -158,17 +153,17 @@ class DaskEngine(Engine):
             return
         self._is_closed = True
         self._layouts.clear()
-        self._everywhere(lambda worker: self.run(worker, _close, worker.name))
+        self._everywhere(lambda worker: self.run(worker, tenancy.close_tenant, worker.name))
         self._await_leases()
         for worker in list(self._workers.values()):
             self.dismiss(worker)
         self._stack.close()
 
-    def layout(self, dataset: Dataset) -> "_Layout":
+    def layout(self, dataset: Dataset) -> Layout:
         """Where the cells of `dataset` live."""
-        return self._layouts.setdefault(dataset, _Layout())
+        return self._layouts.setdefault(dataset, Layout())
 
-    def workers(self) -> "Mapping[str, _Worker]":
+    def workers(self) -> Mapping[str, WorkerRecord]:
         """The workers that are there now, by address; waits for one."""
         if self._is_closed:
             raise EngineError("This DaskEngine is closed. Make a new one.")
@@ -180,13 +175,13 @@ class DaskEngine(Engine):
             self._workers[address] = self._hire(address, n_threads[address])
         return dict(self._workers)
 
-    def dismiss(self, worker: "_Worker") -> None:
+    def dismiss(self, worker: WorkerRecord) -> None:
         """Count no longer on a worker, nor on anything it holds."""
         worker.lease.release()
         if self._workers.get(worker.address) is worker:
             del self._workers[worker.address]
 
-    def await_removal(self, worker: "_Worker") -> None:
+    def await_removal(self, worker: WorkerRecord) -> None:
         """Give the scheduler a moment to notice, too, that a worker is lost."""
         patience = time.monotonic() + 2
         while worker.address in self._n_threads() and time.monotonic() < patience:
@@ -197,19 +192,12 @@ class DaskEngine(Engine):
         return asyncio.run_coroutine_threadsafe(call, self._client.loop.asyncio_loop)
 
     async def run(
-        self, worker: "_Worker", function: Callable[..., Coroutine[Any, Any, Any]], *arguments: Any
+        self,
+        worker: WorkerRecord,
+        function: Callable[..., Coroutine[Any, Any, Any]],
+        *arguments: Any,
     ) -> Any:
-        """What `function` returns on a worker.
-
-        Raises
-        ------
-        _WorkerLostError
-            The worker is gone, or what it held.
-        ClusterUnreachableError
-            The scheduler is gone.
-        Exception
-            What `function` raised there.
-        """
+        """What `function` returns on a worker, or raised there; or who is gone."""
         try:
             answers = await self._client.run(
                 function,
@@ -222,17 +210,36 @@ class DaskEngine(Engine):
             raise self._lose_scheduler() from error
         answer = answers[worker.address]
         if isinstance(answer, OSError):
-            raise _WorkerLostError(worker.address) from answer
+            raise WorkerLostError(worker.address) from answer
         if isinstance(answer, Exception):
             raise EngineError(
                 f"The worker at {worker.address} cannot run Shoal: {answer!r}. Is the same "
                 "version installed there?"
             ) from answer
-        if isinstance(answer, _Raised):
+        if isinstance(answer, tenancy.Raised):
             raise answer.error
         return answer
 
-    async def prepare(self, worker: "_Worker", dataset: Dataset, cells: Sequence[Cell]) -> None:
+    def pickled(self, argument: Any) -> bytes:
+        """The argument of a pass, classes and functions of a notebook included."""
+        from distributed.protocol.pickle import dumps
+
+        pickled: bytes = dumps(argument)
+        return pickled
+
+    async def work(self, worker: WorkerRecord, *where: Any) -> Any:
+        """What a method of a worker's tenant returns whose last argument is pickled."""
+        return await self.run(worker, _work, *where)
+
+    async def _ask(self, worker: WorkerRecord, method: str, *arguments: Any) -> Any:
+        """What a method of a worker's tenant returns."""
+        return await self.run(worker, tenancy.call_tenant, worker.name, method, *arguments)
+
+    async def cancel(self, worker: WorkerRecord, running: str) -> None:
+        """Stop what a worker does for a pass."""
+        await self._ask(worker, "cancel", running)
+
+    async def prepare(self, worker: WorkerRecord, dataset: Dataset, cells: Sequence[Cell]) -> None:
         """Tell a worker what it may forget, and what it lacks to read these cells."""
         token = self.layout(dataset).token
         async with worker.preparing:
@@ -242,26 +249,30 @@ class DaskEngine(Engine):
             in_use = {layout.token for layout in list(self._layouts.values())}
             await self._forget(worker, worker.sent.keys() - in_use)
             if token not in worker.sent:
-                await self.run(worker, _call, worker.name, "receive", token, recipe(dataset))
+                await self.run(
+                    worker, tenancy.call_tenant, worker.name, "receive", token, recipe(dataset)
+                )
             sent = worker.sent.setdefault(token, set())
             lacking = [cell for cell in cells if cell.index not in sent]
             for pieces in messages(dataset, lacking):
-                await self.run(worker, _call, worker.name, "receive_rows", token, pieces)
+                await self.run(
+                    worker, tenancy.call_tenant, worker.name, "receive_rows", token, pieces
+                )
             sent.update(cell.index for cell in lacking)
 
-    async def _forget(self, worker: "_Worker", tokens: Set[str]) -> None:
+    async def _forget(self, worker: WorkerRecord, tokens: Set[str]) -> None:
         tokens = tokens & worker.sent.keys()
         if tokens:
-            await self.run(worker, _call, worker.name, "forget", tokens)
+            await self._ask(worker, "forget", tokens)
         for token in tokens:
             del worker.sent[token]
 
-    def _hire(self, address: str, n_threads: int) -> "_Worker":
+    def _hire(self, address: str, n_threads: int) -> WorkerRecord:
         name = f"shoal-{uuid4().hex}"
         lease = self._client.submit(
             _stay, name, self._memory, key=name, workers=[address], pure=False
         )
-        return _Worker(address, n_threads, name, lease)
+        return WorkerRecord(address, n_threads, name, lease)
 
     def _present(self) -> dict[str, int]:
         """Threads of each worker by address; waits until there is one."""
@@ -286,7 +297,7 @@ class DaskEngine(Engine):
         except (OSError, RuntimeError) as error:
             raise self._lose_scheduler() from error
 
-    def _everywhere(self, call: "Callable[[_Worker], Coroutine[Any, Any, None]]") -> None:
+    def _everywhere(self, call: "Callable[[WorkerRecord], Coroutine[Any, Any, None]]") -> None:
         """Do something on all workers, for as long as it is worth waiting."""
         if self._is_connected:
             calls = [self.start(call(worker)) for worker in self._workers.values()]
@@ -318,226 +329,10 @@ class DaskEngine(Engine):
         return f"<DaskEngine on {self._address}>"
 
 
-@dataclass(eq=False, slots=True)
-class _Worker:
-    """The driver's record of one worker process.
-
-    Parameters
-    ----------
-    address : str
-    n_threads : int
-    name : str
-        Of its tenant and lease; a process that takes the place of another gets a new one.
-    lease : distributed.Future
-    sent : dict of set
-        Cells that it can read, by token of the dataset.
-    preparing : asyncio.Lock
-        Held while something is sent, so that no call overtakes what it needs.
-    """
-
-    address: str
-    n_threads: int
-    name: str
-    lease: "Task[None]"
-    has_tenant: bool = False
-    sent: dict[str, set[int]] = field(default_factory=dict)
-    preparing: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-
-@dataclass(eq=False, slots=True)
-class _Layout:
-    """On which workers, by address, a dataset's cells live from pass to pass."""
-
-    token: str = field(default_factory=lambda: uuid4().hex)
-    homes: dict[int, str] = field(default_factory=dict)
-
-
-class _WorkerLostError(Exception):
-    """A worker did not answer."""
-
-
-class _Pass(Generic[Answer]):
-    """A pass under way: calls to workers, made again where one is lost.
-
-    Parameters
-    ----------
-    engine : DaskEngine
-    dataset : Dataset
-    method : str
-        Of `Tenant`.
-    argument : object
-        Its last one.
-    """
-
-    def __init__(self, engine: DaskEngine, dataset: Dataset, method: str, argument: Any) -> None:
-        self._engine, self._dataset = engine, dataset
-        self._name = uuid4().hex
-        self._method, self._argument = method, _pickled(argument)
-        self._calls: dict[Future[Answer], tuple[_Worker, list[Cell]]] = {}
-        self._lost: list[Cell] = []
-        self._deaths: Counter[Cell] = Counter()
-        self._settle()
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether an answer is still to come."""
-        return bool(self._calls or self._lost)
-
-    @property
-    def n_ahead(self) -> int:
-        """Cells that keep all threads busy while one is waited for."""
-        return 2 * sum(worker.n_threads for worker in self._workers.values())
-
-    def send(self, cells: Sequence[Cell]) -> None:
-        """Call each worker where some of these cells live."""
-        shares: dict[str, list[Cell]] = {}
-        for cell in cells:
-            shares.setdefault(self._homes[cell.index], []).append(cell)
-        for address, share in shares.items():
-            self._start(self._workers[address], share)
-
-    def answer(self) -> tuple[list[Cell], Answer]:
-        """The next answer, with the cells it is of.
-
-        Raises
-        ------
-        WorkersLostError
-            Workers keep dying on the same cells, or none is left.
-        Exception
-            What the call raised on the worker.
-        """
-        while True:
-            call = next(iter(wait(self._calls, return_when=FIRST_COMPLETED).done))
-            worker, cells = self._calls.pop(call)
-            try:
-                return cells, call.result()
-            except _WorkerLostError as error:
-                self._lose(worker, cells, error)
-            finally:
-                self._resume()
-
-    def _start(self, worker: _Worker, cells: list[Cell]) -> None:
-        self._calls[self._engine.start(self._call(worker, cells))] = (worker, cells)
-
-    async def _call(self, worker: _Worker, cells: list[Cell]) -> Answer:
-        await self._engine.prepare(worker, self._dataset, cells)
-        token = self._engine.layout(self._dataset).token
-        indices = [cell.index for cell in cells]
-        where = (worker.name, self._method, self._name, token, indices)
-        answer: Answer = await self._engine.run(worker, _work, *where, self._argument)
-        return answer
-
-    def _lose(self, worker: _Worker, cells: list[Cell], error: _WorkerLostError) -> None:
-        """Give up a worker, but not the cells that it was called for."""
-        self._deaths.update(cells)
-        if deadly := [cell for cell in cells if self._deaths[cell] == MAX_DEATHS]:
-            raise WorkersLostError(_deadly_message(deadly)) from error
-        self._lost += cells
-        if self._workers.get(worker.address) is worker:
-            logger.warning("Lost the worker at %s; others read its cells again", worker.address)
-            self._engine.dismiss(worker)
-            self._engine.await_removal(worker)
-            self._settle()
-
-    def _resume(self) -> None:
-        """Call workers that have nothing to do for one lost cell each.
-
-        One at a time, so that a cell that kills workers is soon known from those around it.
-        """
-        busy = {worker.address for worker, _ in self._calls.values()}
-        for cell in list(self._lost):
-            home = self._homes[cell.index]
-            if home not in busy:
-                self._lost.remove(cell)
-                self._start(self._workers[home], [cell])
-                busy.add(home)
-
-    def _settle(self) -> None:
-        """Find out who is there, and which cells live where from now on."""
-        self._workers = self._engine.workers()
-        layout = self._engine.layout(self._dataset)
-        n_threads = {address: worker.n_threads for address, worker in self._workers.items()}
-        layout.homes = self._homes = balanced(self._dataset.cells, layout.homes, n_threads)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        """Cancel what is still under way, without waiting for it."""
-        for worker in {worker for worker, _ in self._calls.values()}:
-            self._engine.start(self._engine.run(worker, _call, worker.name, "cancel", self._name))
-
-
-def balanced(
-    cells: Sequence[Cell], homes: Mapping[int, str], n_threads: Mapping[str, int]
-) -> dict[int, str]:
-    """A worker for each cell: the one it lives on as long as rows a thread stay balanced.
-
-    Parameters
-    ----------
-    cells : sequence of Cell
-    homes : dict
-        Workers' addresses up to now, by index of the cell; some may be gone.
-    n_threads : dict
-        Threads of the workers that are there, by address.
-
-    Returns
-    -------
-    homes : dict
-        Moving any one cell would not lower the load of the worker with the most rows a thread.
-    """
-    # Loads are whole numbers, so that what is moved to and fro adds up.
-    unit = lcm(*n_threads.values())
-    weight = {address: unit // n for address, n in sorted(n_threads.items())}
-    held: dict[str, list[Cell]] = {address: [] for address in weight}
-    load = dict.fromkeys(weight, 0)
-
-    def lightest(cell: Cell) -> tuple[int, str]:
-        return min((load[there] + cell.n_rows * weight[there], there) for there in held)
-
-    def move(cell: Cell, address: str) -> None:
-        held[address].append(cell)
-        load[address] += cell.n_rows * weight[address]
-
-    for cell in cells:
-        if homes.get(cell.index) in held:
-            move(cell, homes[cell.index])
-    homeless = (cell for cell in cells if homes.get(cell.index) not in held)
-    for cell in sorted(homeless, key=lambda cell: -cell.n_rows):
-        move(cell, lightest(cell)[1])
-    while True:
-        fullest = max(held, key=load.__getitem__)
-        cell = min(held[fullest], key=lambda cell: cell.n_rows)
-        after, there = lightest(cell)
-        if after >= load[fullest]:
-            return {cell.index: address for address, cells in held.items() for cell in cells}
-        held[fullest].remove(cell)
-        load[fullest] -= cell.n_rows * weight[fullest]
-        move(cell, there)
-
-
-def _pickled(argument: Any) -> bytes:
-    """The argument of a pass, classes and functions of a notebook included."""
-    from distributed.protocol.pickle import dumps
-
-    pickled: bytes = dumps(argument)
-    return pickled
-
-
 def _unpickled(argument: bytes) -> Any:
     from distributed.protocol.pickle import loads
 
     return loads(argument)
-
-
-def _deadly_message(cells: Sequence[Cell]) -> str:
-    files = list(dict.fromkeys(cell.file for cell in cells))
-    named = ", ".join(files[:3]) + (f" and {len(files) - 3} more" if len(files) > 3 else "")
-    return (
-        f"{MAX_DEATHS} workers have died one after the other while they worked on {named} (rows "
-        f"from {cells[0].first_row:,}). See their logs; where they ran out of memory, give "
-        "DaskEngine a smaller memory budget or workers more of it."
-    )
 
 
 @contextmanager
@@ -649,14 +444,6 @@ def _greet(address: str) -> None:
 # What follows runs on workers.
 
 
-@dataclass(frozen=True, slots=True)
-class _Raised:
-    """What a call raised, with the traceback told in a note: frames do not travel."""
-
-    error: Exception
-
-
-_tenants: dict[str, Tenant] = {}
 _opening = Lock()
 
 
@@ -665,42 +452,21 @@ async def _open(name: str, memory: int | None, dask_worker: "Worker") -> None:
     _tenant(name, memory, dask_worker)
 
 
-async def _call(name: str, method: str, *arguments: Any) -> Any:
-    """What a method of a tenant returns; the worker's event loop goes on meanwhile."""
-    return await asyncio.to_thread(_answer, name, method, lambda: arguments)
-
-
 async def _work(name: str, method: str, *arguments: Any) -> Any:
     """What a method of a tenant returns whose last argument is pickled."""
     return await asyncio.to_thread(
-        _answer, name, method, lambda: (*arguments[:-1], _unpickled(arguments[-1]))
+        tenancy.answer_of, name, method, lambda: (*arguments[:-1], _unpickled(arguments[-1]))
     )
-
-
-async def _close(name: str) -> None:
-    """Close a tenant, if it is there."""
-    if (tenant := _tenants.pop(name, None)) is not None:
-        await asyncio.to_thread(tenant.close)
-
-
-def _answer(name: str, method: str, arguments: Callable[[], tuple[Any, ...]]) -> Any:
-    try:
-        if name not in _tenants:
-            raise _WorkerLostError("Another process has taken its place.")
-        return getattr(_tenants[name], method)(*arguments())
-    except Exception as error:  # noqa: BLE001 - raised again in the driver
-        error.add_note(f"On a worker:\n{traceback.format_exc()}")
-        return _Raised(error)
 
 
 def _tenant(name: str, memory: int | None, worker: "Worker") -> Tenant:
     """The tenant of that name, made if there is none."""
     with _opening:
-        if name not in _tenants:
+        if name not in tenants:
             memory = _worker_memory_bytes(worker) if memory is None else memory
             directory = Path(worker.local_directory)
-            _tenants[name] = Tenant(memory, worker.state.nthreads, directory)
-        return _tenants[name]
+            tenants[name] = Tenant(memory, worker.state.nthreads, directory)
+        return tenants[name]
 
 
 def _worker_memory_bytes(worker: "Worker") -> int:
@@ -718,7 +484,7 @@ def _stay(name: str, memory: int | None) -> None:
     tenant = _tenant(name, memory, worker)
     while _is_wanted(name, worker) and not tenant.closed.wait(LEASE_SECONDS):
         pass
-    _tenants.pop(name, None)
+    tenants.pop(name, None)
     tenant.close()
 
 

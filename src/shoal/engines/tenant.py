@@ -1,5 +1,7 @@
 """What one worker of a cluster keeps of datasets, and computes for a driver elsewhere."""
 
+import asyncio
+import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,6 +19,7 @@ from shoal.data.dataset import Dataset
 from shoal.data.plan import Plan, format_bytes, plan
 from shoal.data.source import Cell, Column, Source
 from shoal.data.store import BlockStore, Scan
+from shoal.engines.cluster_pass import WorkerLostError
 from shoal.engines.local import fold_blocks
 from shoal.engines.statistic import Statistic
 from shoal.exceptions import MemoryBudgetError
@@ -404,3 +407,36 @@ def _row_numbers(block: Block) -> Block:
     nothing = np.empty(0)
     X = np.empty((block.n_rows, 0))
     return Block(X, block.first_row, nothing, nothing, rows=block.rows)
+
+
+#: The tenants of this process, by name.
+tenants: dict[str, Tenant] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """What a call raised, with the traceback told in a note: frames do not travel."""
+
+    error: Exception
+
+
+async def call_tenant(name: str, method: str, *arguments: Any) -> Any:
+    """What a method of a tenant returns; the worker's event loop goes on meanwhile."""
+    return await asyncio.to_thread(answer_of, name, method, lambda: arguments)
+
+
+async def close_tenant(name: str) -> None:
+    """Close a tenant, if it is there."""
+    if (tenant := tenants.pop(name, None)) is not None:
+        await asyncio.to_thread(tenant.close)
+
+
+def answer_of(name: str, method: str, arguments: Callable[[], tuple[Any, ...]]) -> Any:
+    """What a method of a tenant returns, or `Raised`."""
+    try:
+        if name not in tenants:
+            raise WorkerLostError("Another process has taken its place.")
+        return getattr(tenants[name], method)(*arguments())
+    except Exception as error:  # noqa: BLE001 - raised again in the driver
+        error.add_note(f"On a worker:\n{traceback.format_exc()}")
+        return Raised(error)

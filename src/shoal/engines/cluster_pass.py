@@ -1,0 +1,255 @@
+"""A pass over the workers of a cluster: which of them has which cells, and what if one dies."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Coroutine, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field
+from math import lcm
+from typing import Any, Generic, Protocol, Self, TypeVar
+from uuid import uuid4
+
+from shoal.data.dataset import Dataset
+from shoal.data.source import Cell
+from shoal.exceptions import WorkersLostError
+
+logger = logging.getLogger("shoal")
+
+Answer = TypeVar("Answer")
+
+#: A cell in whose passes so many workers have died is taken for the cause.
+MAX_DEATHS = 3
+
+
+@dataclass(eq=False, slots=True)
+class WorkerRecord:
+    """The driver's record of one worker process.
+
+    Parameters
+    ----------
+    address : str
+    n_threads : int
+    name : str
+        Of its tenant and lease; a process that takes the place of another gets a new one.
+    lease : distributed.Future
+        The task that keeps its tenant.
+    sent : dict of set
+        Cells that it can read, by token of the dataset.
+    preparing : asyncio.Lock
+        Held while something is sent, so that no call overtakes what it needs.
+    """
+
+    address: str
+    n_threads: int
+    name: str
+    lease: Any
+    has_tenant: bool = False
+    sent: dict[str, set[int]] = field(default_factory=dict)
+    preparing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+@dataclass(eq=False, slots=True)
+class Layout:
+    """On which workers, by address, a dataset's cells live from pass to pass."""
+
+    token: str = field(default_factory=lambda: uuid4().hex)
+    homes: dict[int, str] = field(default_factory=dict)
+
+
+class WorkerLostError(Exception):
+    """A worker did not answer."""
+
+
+class Cluster(Protocol):
+    """What a pass asks of the engine that runs it."""
+
+    def workers(self) -> Mapping[str, WorkerRecord]: ...
+
+    def layout(self, dataset: Dataset) -> Layout: ...
+
+    def dismiss(self, worker: WorkerRecord) -> None: ...
+
+    def await_removal(self, worker: WorkerRecord) -> None: ...
+
+    def pickled(self, argument: Any) -> bytes: ...
+
+    def start(self, call: Coroutine[Any, Any, Answer]) -> Future[Answer]: ...
+
+    async def prepare(
+        self, worker: WorkerRecord, dataset: Dataset, cells: Sequence[Cell]
+    ) -> None: ...
+
+    async def work(self, worker: WorkerRecord, *where: Any) -> Any: ...
+
+    async def cancel(self, worker: WorkerRecord, running: str) -> None: ...
+
+
+class ClusterPass(Generic[Answer]):
+    """A pass under way: calls to workers, made again where one is lost.
+
+    Parameters
+    ----------
+    engine : Cluster
+    dataset : Dataset
+    method : str
+        Of `Tenant`.
+    argument : object
+        Its last one.
+    """
+
+    def __init__(self, engine: Cluster, dataset: Dataset, method: str, argument: Any) -> None:
+        self._engine, self._dataset = engine, dataset
+        self._name = uuid4().hex
+        self._method, self._argument = method, engine.pickled(argument)
+        self._calls: dict[Future[Answer], tuple[WorkerRecord, list[Cell]]] = {}
+        self._lost: list[Cell] = []
+        self._deaths: Counter[Cell] = Counter()
+        self._settle()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether an answer is still to come."""
+        return bool(self._calls or self._lost)
+
+    @property
+    def n_ahead(self) -> int:
+        """Cells that keep all threads busy while one is waited for."""
+        return 2 * sum(worker.n_threads for worker in self._workers.values())
+
+    def send(self, cells: Sequence[Cell]) -> None:
+        """Call each worker where some of these cells live."""
+        shares: dict[str, list[Cell]] = {}
+        for cell in cells:
+            shares.setdefault(self._homes[cell.index], []).append(cell)
+        for address, share in shares.items():
+            self._start(self._workers[address], share)
+
+    def answer(self) -> tuple[list[Cell], Answer]:
+        """The next answer, with the cells it is of.
+
+        Raises
+        ------
+        WorkersLostError
+            Workers keep dying on the same cells, or none is left.
+        Exception
+            What the call raised on the worker.
+        """
+        while True:
+            call = next(iter(wait(self._calls, return_when=FIRST_COMPLETED).done))
+            worker, cells = self._calls.pop(call)
+            try:
+                return cells, call.result()
+            except WorkerLostError as error:
+                self._lose(worker, cells, error)
+            finally:
+                self._resume()
+
+    def _start(self, worker: WorkerRecord, cells: list[Cell]) -> None:
+        self._calls[self._engine.start(self._call(worker, cells))] = (worker, cells)
+
+    async def _call(self, worker: WorkerRecord, cells: list[Cell]) -> Answer:
+        await self._engine.prepare(worker, self._dataset, cells)
+        token = self._engine.layout(self._dataset).token
+        indices = [cell.index for cell in cells]
+        where = (worker.name, self._method, self._name, token, indices)
+        answer: Answer = await self._engine.work(worker, *where, self._argument)
+        return answer
+
+    def _lose(self, worker: WorkerRecord, cells: list[Cell], error: WorkerLostError) -> None:
+        """Give up a worker, but not the cells that it was called for."""
+        self._deaths.update(cells)
+        if deadly := [cell for cell in cells if self._deaths[cell] == MAX_DEATHS]:
+            raise WorkersLostError(_deadly_message(deadly)) from error
+        self._lost += cells
+        if self._workers.get(worker.address) is worker:
+            logger.warning("Lost the worker at %s; others read its cells again", worker.address)
+            self._engine.dismiss(worker)
+            self._engine.await_removal(worker)
+            self._settle()
+
+    def _resume(self) -> None:
+        """Call workers that have nothing to do for one lost cell each.
+
+        One at a time, so that a cell that kills workers is soon known from those around it.
+        """
+        busy = {worker.address for worker, _ in self._calls.values()}
+        for cell in list(self._lost):
+            home = self._homes[cell.index]
+            if home not in busy:
+                self._lost.remove(cell)
+                self._start(self._workers[home], [cell])
+                busy.add(home)
+
+    def _settle(self) -> None:
+        """Find out who is there, and which cells live where from now on."""
+        self._workers = self._engine.workers()
+        layout = self._engine.layout(self._dataset)
+        n_threads = {address: worker.n_threads for address, worker in self._workers.items()}
+        layout.homes = self._homes = balanced(self._dataset.cells, layout.homes, n_threads)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Cancel what is still under way, without waiting for it."""
+        for worker in {worker for worker, _ in self._calls.values()}:
+            self._engine.start(self._engine.cancel(worker, self._name))
+
+
+def balanced(
+    cells: Sequence[Cell], homes: Mapping[int, str], n_threads: Mapping[str, int]
+) -> dict[int, str]:
+    """A worker for each cell: the one it lives on as long as rows a thread stay balanced.
+
+    Parameters
+    ----------
+    cells : sequence of Cell
+    homes : dict
+        Workers' addresses up to now, by index of the cell; some may be gone.
+    n_threads : dict
+        Threads of the workers that are there, by address.
+
+    Returns
+    -------
+    homes : dict
+        Moving any one cell would not lower the load of the worker with the most rows a thread.
+    """
+    # Loads are whole numbers, so that what is moved to and fro adds up.
+    unit = lcm(*n_threads.values())
+    weight = {address: unit // n for address, n in sorted(n_threads.items())}
+    held: dict[str, list[Cell]] = {address: [] for address in weight}
+    load = dict.fromkeys(weight, 0)
+
+    def lightest(cell: Cell) -> tuple[int, str]:
+        return min((load[there] + cell.n_rows * weight[there], there) for there in held)
+
+    def move(cell: Cell, address: str) -> None:
+        held[address].append(cell)
+        load[address] += cell.n_rows * weight[address]
+
+    for cell in cells:
+        if homes.get(cell.index) in held:
+            move(cell, homes[cell.index])
+    homeless = (cell for cell in cells if homes.get(cell.index) not in held)
+    for cell in sorted(homeless, key=lambda cell: -cell.n_rows):
+        move(cell, lightest(cell)[1])
+    while True:
+        fullest = max(held, key=load.__getitem__)
+        cell = min(held[fullest], key=lambda cell: cell.n_rows)
+        after, there = lightest(cell)
+        if after >= load[fullest]:
+            return {cell.index: address for address, cells in held.items() for cell in cells}
+        held[fullest].remove(cell)
+        load[fullest] -= cell.n_rows * weight[fullest]
+        move(cell, there)
+
+
+def _deadly_message(cells: Sequence[Cell]) -> str:
+    files = list(dict.fromkeys(cell.file for cell in cells))
+    named = ", ".join(files[:3]) + (f" and {len(files) - 3} more" if len(files) > 3 else "")
+    return (
+        f"{MAX_DEATHS} workers have died one after the other while they worked on {named} (rows "
+        f"from {cells[0].first_row:,}). See their logs; where they ran out of memory, give "
+        "DaskEngine a smaller memory budget or workers more of it."
+    )

@@ -1,0 +1,60 @@
+"""Which engine estimators use."""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+
+import numpy as np
+import pytest
+
+from shoal import LocalEngine
+from shoal.cluster import KMeans
+from shoal.engines.current import current_engine
+
+
+def test_without_a_with_it_is_a_local_engine():
+    assert isinstance(current_engine(), LocalEngine)
+    assert current_engine() is not current_engine()
+
+
+def test_it_is_that_of_the_innermost_with():
+    with LocalEngine(1) as outer:
+        assert current_engine() is outer
+        with LocalEngine(2) as inner:
+            assert current_engine() is inner
+        assert current_engine() is outer
+    assert current_engine() is not outer
+
+
+def test_an_error_ends_it():
+    with pytest.raises(KeyError), LocalEngine(1) as engine:
+        raise KeyError
+    assert current_engine() is not engine
+
+
+def test_an_engine_may_be_entered_twice():
+    engine = LocalEngine(1)
+    with engine:
+        with engine:
+            assert current_engine() is engine
+        assert current_engine() is engine
+    assert current_engine() is not engine
+
+
+def test_threads_have_their_own():
+    with LocalEngine(1) as engine, ThreadPoolExecutor(1) as pool:
+        assert pool.submit(current_engine).result() is not engine
+        assert pool.submit(copy_context().run, current_engine).result() is engine
+
+
+def test_estimators_use_it():
+    folds = []
+
+    class Counting(LocalEngine):
+        def fold(self, dataset, statistic):
+            folds.append(type(statistic).__name__)
+            return super().fold(dataset, statistic)
+
+    with Counting(1):
+        KMeans(2, random_state=0).fit(np.arange(10.0)[:, None])
+    assert folds[:3] == ["Range", "Moments", "KeyedSample"]
+    assert folds[-1] == "Assignment"
