@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.data.synthetic import expected_rows, synthetic_dataset
+from tests.data.synthetic import SyntheticSource, expected_rows, synthetic_dataset
 
 from shoal.data.arrays import ArraySource
 from shoal.data.dataset import Dataset
@@ -191,6 +191,20 @@ def test_another_plan_moves_blocks_to_the_file():
     check_rows(found, 5700)
     assert all(block.beside == {"met": block.first_row} for block in found)
     assert sorted(dataset.source.read_cells) == [*range(6)]
+    store.close()
+
+
+def test_blocks_of_files_hold_no_more_than_their_own_values():
+    class Wide(SyntheticSource):
+        def read(self, cell, columns, max_rows):
+            for columns in super().read(cell, range(self.n_columns), max_rows):
+                yield np.stack(columns, axis=1)[:, : len(columns) - 1]
+
+    dataset = Dataset(Wide(3000), (0, 1), dtype=np.dtype(np.float32))
+    store = store_of(dataset, 10**6)
+    check_rows(taken(store), 3000, 2)
+    with store.scan() as scan:
+        assert all(block.X.base is None for block in iter(scan.take, None))
     store.close()
 
 

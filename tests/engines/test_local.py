@@ -1,7 +1,9 @@
 """Folds on threads: what comes out, what is left, what an error or interrupt does."""
 
+import errno
 import gc
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -242,15 +244,18 @@ def test_what_stands_beside_blocks_is_there_in_the_next_pass():
             assert None not in found
 
 
-def test_a_full_disk_leaves_no_file(no_leaks, monkeypatch):
-    monkeypatch.setattr("shoal.data.cache.free_bytes", lambda path: 1000)
+def test_a_full_disk_leaves_no_file(no_leaks):
     dataset = synthetic_dataset(50_000)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     with LocalEngine(2, "300kB") as engine:
-        with pytest.raises(DiskFullError, match="needs at least"):
-            engine.fold(dataset, RowDigest())
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+        try:
+            with pytest.raises(DiskFullError, match="needs at least") as caught:
+                engine.fold(dataset, RowDigest())
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert caught.value.errno == errno.EFBIG
         assert not [*no_leaks.rglob("blocks*")]
-        monkeypatch.undo()
-        monkeypatch.setenv("SHOAL_CACHE_DIR", str(no_leaks))
         assert engine.fold(dataset, RowDigest())["n_rows"] == 50_000
 
 
