@@ -185,7 +185,9 @@ def plan(dataset: "Dataset", memory_bytes: int, n_threads: int, beside_row_bytes
     _check_room(room, needs, dataset, memory_bytes)
     n_readers = n_threads
     if needs.reader:
-        n_readers = max(1, min(n_threads, room * 3 // 4 // needs.reader))
+        small_blocks = _least_rows(dataset) * needs.flight_row
+        most = min(room * 3 // 4, room - small_blocks) // needs.reader
+        n_readers = max(1, min(n_threads, most))
     rows_that_fit = None
     if needs.flight_row:
         rows_that_fit = min(room // 4, room - n_readers * needs.reader) // needs.flight_row
@@ -246,7 +248,7 @@ class _Needs:
 
 def _check_room(room: int, needs: _Needs, dataset: "Dataset", memory_bytes: int) -> None:
     """Refuse a budget that leaves no room for small blocks."""
-    least = min(_LEAST_ROWS, dataset.n_rows) * needs.flight_row + needs.reader
+    least = _least_rows(dataset) * needs.flight_row + needs.reader
     if least > room:
         # The message rounds to three digits: not down.
         suffices = 1.01 * _budget(least + needs.held)
@@ -256,6 +258,11 @@ def _check_room(room: int, needs: _Needs, dataset: "Dataset", memory_bytes: int)
             f"{format_bytes(needs.held)}, Python and its libraries their share. "
             f"{format_bytes(suffices)} would suffice; so may fewer threads or fewer features."
         )
+
+
+def _least_rows(dataset: "Dataset") -> int:
+    """Rows of the smallest blocks that are planned."""
+    return min(_LEAST_ROWS, dataset.n_rows)
 
 
 def _room(memory_bytes: int) -> int:
