@@ -159,22 +159,6 @@ def test_readers_are_fewer_where_memory_is_short():
     assert [plan(dataset, memory, 4).n_readers for memory in (10**9, 4 * 10**8)] == [4, 2]
 
 
-def test_readers_leave_room_for_the_smallest_blocks():
-    """Budgets just above the least: two readers do not fit beside blocks of a few rows."""
-    dataset = Dataset(HungrySource(10**4, 4), (0, 1, 2, 3), dtype=np.dtype(np.float32))
-    dataset.source.column_bytes = 3000
-    least = _least_budget(dataset)
-    for memory in np.linspace(least, 4 * least, 50).astype(int).tolist():
-        assert plan(dataset, memory, 2).kept_bytes >= 0
-
-
-def _least_budget(dataset):
-    with pytest.raises(MemoryBudgetError) as refused:
-        plan(dataset, 1, 2)
-    words = str(refused.value).split(" would suffice", maxsplit=1)[0]
-    return memory_bytes(words.rsplit(". ", 1)[1])
-
-
 @given(
     memory=st.integers(1, 2 * 10**9),
     n_threads=st.integers(1, 64),

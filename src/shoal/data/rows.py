@@ -141,7 +141,9 @@ def _missing(values: AnyArray) -> np.ndarray[Any, np.dtype[np.bool_]]:
         none: Any = None
         # NaN alone differs from itself.
         missing = np.equal(values, none).astype(bool) | (values != values)  # noqa: PLR0124
-    found: np.ndarray[Any, np.dtype[np.bool_]] = missing.reshape(len(values), -1).any(axis=1)
+    # Not a reshape to (n_rows, -1), which has no answer where every row was dropped.
+    outputs = tuple(range(1, values.ndim))
+    found: np.ndarray[Any, np.dtype[np.bool_]] = missing.any(axis=outputs)
     return found
 
 
