@@ -17,8 +17,11 @@ MAX_LINES = 500
 TESTED_ELSEWHERE = {
     "__init__.py": "tests/test_public_api.py",
     "_kernels/__init__.py": "tests/_kernels/test_instruction_sets.py",
-    "data/source.py": "tests/testing/test_source.py",
-    "engines/engine.py": "tests/testing/test_engine.py",
+    "_fit_display.py": "tests/test_callbacks.py",
+    "data/source.py": "tests/conformance/test_sources.py",
+    "testing/source.py": "tests/conformance/test_sources.py",
+    "engines/engine.py": "tests/conformance/test_engines.py",
+    "testing/engine.py": "tests/conformance/test_engines.py",
     "engines/statistic.py": "tests/testing/test_statistic.py",
     "solvers/solver.py": "tests/testing/test_solver.py",
 }

@@ -112,10 +112,10 @@ def _metadata(file: File) -> Any:
         return _reader(handle).metadata
 
 
-def _held_bytes(column_chunk: Any) -> int:
+def _held_bytes(column: Any) -> int:
     """What Arrow holds of a column while it reads one row group."""
     # A dictionary and a page, this compressed and not; its allocator rounds up to one more.
-    stored, decoded = column_chunk.total_compressed_size, column_chunk.total_uncompressed_size
+    stored, decoded = column.total_compressed_size, column.total_uncompressed_size
     return int(min(_BUFFER_BYTES, stored) + min(4 * _PAGE_BYTES, 2 * decoded))
 
 
