@@ -16,6 +16,16 @@ template <class T> struct Matrix {
     const T *at(Index i, Index j) const { return row(i) + j * column_stride; }
 };
 
+// Asks for some rows of a matrix whose columns are contiguous: more streams than the processor
+// foresees by itself.
+template <class T>
+void prefetch_columns(const Matrix<T> &x, Index row, Index rows, Index column, Index columns) {
+    constexpr Index line = 64 / sizeof(T);
+    const Index last = row + rows < x.rows ? row + rows : x.rows;
+    for (Index j = column; j < column + columns; ++j)
+        for (Index i = row; i < last; i += line) __builtin_prefetch(x.at(i, j));
+}
+
 // Compressed sparse rows; column indices are canonical: none occurs twice in a row.
 template <class T, class Column> struct CsrMatrix {
     const T *data;

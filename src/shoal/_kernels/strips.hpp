@@ -45,19 +45,19 @@ inline void transpose_square(const T *from, int64_t column_stride, T *to, int64_
     for (int r = 0; r < side; ++r) std::memcpy(to + r * row_stride, &lines[r], 16);
 }
 
-// Copies consecutive rows of a matrix whose columns are contiguous.
+// Copies consecutive rows, from `row` on, of a matrix whose columns are contiguous.
 template <class T>
-void transpose(const Matrix<T> &x, Strip<T> strip, T *to) {
+void transpose(const Matrix<T> &x, int64_t row, Strip<T> strip, T *to) {
     constexpr int64_t side = 16 / sizeof(T);
     const int64_t even_rows = strip.count - strip.count % side;
     const int64_t even_columns = strip.width - strip.width % side;
     for (int64_t j = 0; j < even_columns; j += side)
         for (int64_t r = 0; r < even_rows; r += side)
-            transpose_square(x.at(strip.first + r, strip.column + j), x.column_stride,
+            transpose_square(x.at(row + r, strip.column + j), x.column_stride,
                              to + r * strip.stride + j, strip.stride);
     for (int64_t j = 0; j < strip.width; ++j)
         for (int64_t r = j < even_columns ? even_rows : 0; r < strip.count; ++r)
-            to[r * strip.stride + j] = *x.at(strip.first + r, strip.column + j);
+            to[r * strip.stride + j] = *x.at(row + r, strip.column + j);
 }
 
 template <class T>
@@ -93,8 +93,12 @@ void for_each_strip(const Matrix<T> &x, const int64_t *rows, int64_t n, Visit vi
         for (int64_t j = 0; j < x.columns; j += most_columns) {
             const int64_t width = std::min(most_columns, x.columns - j);
             const Strip<T> strip{buffer.data(), width, i, std::min(step, n - i), j, width};
-            if (!rows && x.row_stride == 1) {
-                transpose(x, strip, buffer.data());
+            const int64_t *listed = rows ? rows + i : nullptr;
+            const bool in_a_row = !rows || listed[strip.count - 1] - listed[0] == strip.count - 1;
+            if (in_a_row && x.row_stride == 1) {
+                const int64_t row = rows ? listed[0] : i;
+                prefetch_columns(x, row + strip.count, strip.count, j, width);
+                transpose(x, row, strip, buffer.data());
             } else {
                 gather(x, rows, strip, buffer.data());
             }

@@ -195,6 +195,8 @@ template <class T> struct Panel {
     }
 
     void pack_columns(const Matrix<T> &from, Index first, const T *shift) {
+        constexpr Index ahead = 4 * rows;
+        if (first % ahead == 0) prefetch_columns(from, first + ahead, ahead, 0, from.columns);
         for (Index f = 0; f < from.columns; ++f) {
             const T *column = from.data + first + f * from.column_stride;
             for (int v = 0; v < kTileVectors; ++v)
