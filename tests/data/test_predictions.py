@@ -1,7 +1,6 @@
 """Predictions as Parquet files: whole, in order, with nulls for dropped rows."""
 
 import os
-import resource
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.full_disk import no_room
 
 from shoal.data.block import Block
 from shoal.data.predictions import write_predictions
@@ -67,18 +67,8 @@ def test_an_error_midway_leaves_what_was_there(tmp_path, error):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.fixture
-def no_room():
-    """The system refuses to let any file grow beyond 2,000 bytes."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-@pytest.mark.usefixtures("no_room")
 def test_a_full_disk_leaves_nothing(tmp_path):
-    with pytest.raises(DiskFullError, match=r"labels\.parquet.*free some room"):
+    with pytest.raises(DiskFullError, match=r"labels\.parquet.*free some room"), no_room():
         write_predictions(
             tmp_path / "labels.parquet", "label", np.int32, predictions([True] * 5000, 99), 5000
         )

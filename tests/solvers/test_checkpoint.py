@@ -2,12 +2,12 @@
 
 import multiprocessing
 import random
-import resource
 import signal
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from tests.full_disk import no_room
 from tests.solvers import quadratic
 
 from shoal import _archive
@@ -117,26 +117,16 @@ def test_a_folder_in_its_place_is_found_at_the_start(tmp_path):
         checkpoint_at(tmp_path).begin()
 
 
-@pytest.fixture
-def no_room():
-    """The system refuses to let any file grow beyond 2,000 bytes."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def test_a_full_disk_is_found_at_the_start(tmp_path, no_room):
-    with pytest.raises(DiskFullError, match="free some room"):
+def test_a_full_disk_is_found_at_the_start(tmp_path):
+    with pytest.raises(DiskFullError, match="free some room"), no_room():
         checkpoint_at(tmp_path / "checkpoint").begin()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_disk_that_fills_up_leaves_the_last_checkpoint(tmp_path, request):
+def test_a_disk_that_fills_up_leaves_the_last_checkpoint(tmp_path):
     checkpoint = checkpoint_at(tmp_path / "checkpoint")
     checkpoint.save(STATE, [1.0])
-    request.getfixturevalue("no_room")
-    with pytest.raises(DiskFullError, match="cannot write"):
+    with pytest.raises(DiskFullError, match="cannot write"), no_room():
         checkpoint.save(quadratic.DescentState(4, 0.5, np.zeros(1000), 0.1), [1.0])
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
     assert fingerprint(checkpoint.load()[0]) == fingerprint(STATE)
