@@ -33,6 +33,10 @@ from shoal.testing.statistic import check_statistic
 pytestmark = pytest.mark.usefixtures("no_leaks")
 
 
+def shoal_threads():
+    return [thread for thread in threading.enumerate() if thread.name.startswith("shoal")]
+
+
 class Visits(Statistic):
     """Which rows each thread has met."""
 
@@ -80,7 +84,7 @@ def test_all_threads_work_and_the_calling_one_too(n_threads):
 def test_threads_end_with_the_fold():
     with LocalEngine(4) as engine:
         engine.fold(synthetic_dataset(50_000), RowDigest())
-        assert threading.active_count() == 1
+        assert not shoal_threads()
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])
@@ -185,7 +189,7 @@ def test_map_blocks_reads_no_further_ahead_than_its_threads():
         time.sleep(0.1)
         assert len(met) <= 4
         blocks.close()
-    assert threading.active_count() == 1
+    assert not shoal_threads()
 
 
 def test_a_fold_may_run_within_map_blocks():

@@ -34,8 +34,9 @@ _LINE = 64
 #: is half written, and writing takes a quarter less time.
 _GROWTH = 64 << 20
 
-#: Most bytes that Linux moves in one call.
-_MAX_TRANSFER = 1 << 30
+#: Bytes moved in one call: few enough to be in the processor's cache still when the checksum
+#: looks at them.
+_TRANSFER = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +149,7 @@ class BlockCache:
         offset = self._reserve(n_bytes)
         try:
             self._allocate(offset + n_bytes)
-            for name, part in parts.items():
-                self._write_at(offset + arrays[name].start, _bytes(part))
+            checksum = self._write_at(offset, _pieces(parts, arrays))
         except OSError as error:
             self._give_back(offset, _aligned(n_bytes, _PAGE))
             raise self._write_error(error, offset, n_bytes) from error
@@ -157,7 +157,7 @@ class BlockCache:
         return StoredBlock(
             offset,
             n_bytes,
-            _checksum(parts.values()),
+            checksum,
             arrays,
             block.X.shape[1],
             block.first_row,
@@ -180,20 +180,19 @@ class BlockCache:
         FileError
             The file cannot be read, or the cache is closed.
         """
-        buffer = buffer[: stored.n_bytes]
         try:
-            is_whole = self._read_at(stored.offset, buffer)
+            checksum = self._read_at(stored.offset, buffer[: stored.n_bytes].data)
         except OSError as error:
             raise FileError(
                 error.errno, f"The block cache {self._path} cannot be read: {error}."
             ) from error
-        parts = {name: array.view(buffer) for name, array in stored.arrays.items()}
-        if not is_whole or _checksum(parts.values()) != stored.checksum:
+        if checksum != stored.checksum:
             raise CorruptFileError(
                 f"The block cache {self._path} is damaged at byte {stored.offset:,} (rows from "
                 f"{stored.first_row:,}): it was changed, or the disk fails. Fit again; "
                 "SHOAL_CACHE_DIR names a folder on another disk."
             )
+        parts = {name: array.view(buffer) for name, array in stored.arrays.items()}
         n_rows = stored.arrays["indptr"].shape[0] - 1 if "indptr" in parts else len(parts["X"])
         return Block(
             _matrix(parts, (n_rows, stored.n_columns)),
@@ -240,20 +239,25 @@ class BlockCache:
         with self._lock:
             self._free.append((offset, room))
 
-    def _write_at(self, offset: int, piece: memoryview) -> None:
-        while piece.nbytes:
-            n_written = os.pwrite(self._file, piece[:_MAX_TRANSFER], offset)
-            piece, offset = piece[n_written:], offset + n_written
+    def _write_at(self, offset: int, pieces: Iterable[memoryview]) -> int:
+        """Write the pieces one behind the other; their checksum."""
+        digest = xxhash.xxh3_64()
+        for piece in pieces:
+            for start in range(0, piece.nbytes, _TRANSFER):
+                part = piece[start : start + _TRANSFER]
+                digest.update(part)
+                while part.nbytes:
+                    n_written = os.pwrite(self._file, part, offset)
+                    part, offset = part[n_written:], offset + n_written
+        return digest.intdigest()
 
-    def _read_at(self, offset: int, buffer: AnyArray) -> bool:
-        """Fill `buffer` from the file; False where the file ends before."""
-        view = buffer.data
-        while view.nbytes:
-            n_read = os.preadv(self._file, [view[:_MAX_TRANSFER]], offset)
-            if n_read == 0:
-                return False
-            view, offset = view[n_read:], offset + n_read
-        return True
+    def _read_at(self, offset: int, room: memoryview) -> int:
+        """Fill `room` from the file, as far as this goes; the checksum of what was read."""
+        digest = xxhash.xxh3_64()
+        while n_read := os.preadv(self._file, [room[:_TRANSFER]], offset):
+            digest.update(room[:n_read])
+            room, offset = room[n_read:], offset + n_read
+        return digest.intdigest()
 
     def _check_room(self, n_bytes: int) -> None:
         room = free_bytes(self._folder.path)
@@ -415,12 +419,13 @@ def _lay_out(parts: dict[str, AnyArray]) -> tuple[dict[str, _Array], int]:
     return arrays, stop
 
 
-def _checksum(parts: Iterable[AnyArray]) -> int:
-    """XXH3 of the values of packed arrays: an order of magnitude faster than disks."""
-    digest = xxhash.xxh3_64()
-    for part in parts:
-        digest.update(_bytes(part))
-    return digest.intdigest()
+def _pieces(parts: dict[str, AnyArray], arrays: dict[str, _Array]) -> Iterator[memoryview]:
+    """The bytes of a block: the arrays, with zeros where they begin at a cache line."""
+    stop = 0
+    for name, part in parts.items():
+        yield memoryview(bytes(arrays[name].start - stop))
+        yield _bytes(part)
+        stop = arrays[name].stop
 
 
 def _bytes(part: AnyArray) -> memoryview:

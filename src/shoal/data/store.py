@@ -62,6 +62,7 @@ class BlockStore:
         self._directory = directory
         self._cells: dict[int, list[_Kept]] = {}
         self._cache: BlockCache | None = None
+        self._buffers = _Buffers()
         self._kept_bytes = 0
         self._is_forward = False
         self._lock = Lock()
@@ -118,6 +119,8 @@ class BlockStore:
 
     def read(self, cell: Cell, *, keep: bool) -> Generator[Block]:
         """The blocks of a cell from its source, kept from now on if asked."""
+        # The plan has room for blocks that are read ahead or for those that are decoded.
+        self._buffers.clear()
         kept: list[_Kept] = []
         known = self._cells.get(cell.index, ())
         blocks = self._dataset.read(cell, self._plan.block_rows)
@@ -127,7 +130,7 @@ class BlockStore:
             blocks = map(partial(self._keep, kept), blocks)
         try:
             # Not a loop, whose variable would hold one block more in memory.
-            yield from map(self.hand_out, blocks)
+            yield from blocks
             if keep:
                 with self._lock:
                     kept, self._cells[cell.index] = self._cells.get(cell.index, []), kept
@@ -135,17 +138,10 @@ class BlockStore:
             # What was kept of it before, or now if it was not read to its end.
             self._forget(kept)
 
-    def read_ahead(self, stored: Sequence[StoredBlock]) -> Prefetch[Block] | None:
-        """The blocks from the cache file, read ahead on a thread, where there are any."""
-        if not stored:
-            return None
-        return Prefetch(self._read_back(stored), self._plan.blocks_ahead)
-
-    def _read_back(self, blocks: Sequence[StoredBlock]) -> Iterator[Block]:
-        cache = self._opened_cache()
-        buffers = _Buffers(max(stored.n_bytes for stored in blocks))
-        for stored in blocks:
-            yield self.hand_out(cache.read(stored, buffers.take()))
+    def read_ahead(self, found: Sequence[_Found]) -> "_Ahead":
+        """Those of the blocks that are in the cache file, read ahead on a thread."""
+        stored = [place for place in found if isinstance(place, StoredBlock)]
+        return _Ahead(stored, self._cache, self._buffers, self._plan.blocks_ahead)
 
     def _keep(self, kept: list[_Kept], block: Block) -> Block:
         """The block, once it is where it will be found again and this is noted in `kept`."""
@@ -241,35 +237,28 @@ class _UnorderedScan(Scan):
             partial(store.read, keep=True),
             store.plan.n_readers,
         )
-        self._ahead = store.read_ahead([place for place in found if isinstance(place, StoredBlock)])
+        self._ahead = store.read_ahead(found)
 
     def take(self) -> Block | None:
-        for supply in (self._take_read, self._take_in_memory, self._wait_read, self._readers.take):
+        at_once = partial(self._ahead.take, wait=False)
+        for supply in (at_once, self._take_in_memory, self._ahead.take, self._readers.take):
             block = None if self._is_cancelled else supply()
             if block is not None:
-                return block
+                return self._store.hand_out(block)
         return None
 
     def cancel(self) -> None:
         self._is_cancelled = True
         self._readers.stop()
-        if self._ahead is not None:
-            self._ahead.cancel()
+        self._ahead.cancel()
 
     def close(self) -> None:
         self._readers.close()
-        if self._ahead is not None:
-            self._ahead.close()
-
-    def _take_read(self) -> Block | None:
-        return self._ahead.take(wait=False) if self._ahead is not None else None
-
-    def _wait_read(self) -> Block | None:
-        return self._ahead.take() if self._ahead is not None else None
+        self._ahead.close()
 
     def _take_in_memory(self) -> Block | None:
         try:
-            return self._store.hand_out(self._in_memory.popleft())
+            return self._in_memory.popleft()
         except IndexError:
             return None
 
@@ -279,32 +268,30 @@ class _OrderedScan(Scan):
 
     def __init__(self, store: BlockStore, cells: Sequence[Cell]) -> None:
         found = list(store.find(cells))
-        self._ahead = store.read_ahead([place for place in found if isinstance(place, StoredBlock)])
-        self._blocks = self._in_order(store, found)
+        self._store = store
+        self._ahead = store.read_ahead(found)
+        self._blocks = self._in_order(found)
         self._lock = Lock()
 
     def take(self) -> Block | None:
         with self._lock:
-            return None if self._is_cancelled else next(self._blocks, None)
+            block = None if self._is_cancelled else next(self._blocks, None)
+        return block if block is None else self._store.hand_out(block)
 
     def cancel(self) -> None:
         self._is_cancelled = True
-        if self._ahead is not None:
-            self._ahead.cancel()
+        self._ahead.cancel()
 
     def close(self) -> None:
         self._blocks.close()
-        if self._ahead is not None:
-            self._ahead.close()
+        self._ahead.close()
 
-    def _in_order(self, store: BlockStore, found: Sequence[_Found]) -> Generator[Block]:
+    def _in_order(self, found: Sequence[_Found]) -> Generator[Block | None]:
         for place in found:
             if isinstance(place, Cell):
-                yield from store.read(place, keep=False)
-            elif isinstance(place, Block):
-                yield store.hand_out(place)
-            elif self._ahead is not None and (block := self._ahead.take()) is not None:
-                yield block
+                yield from self._store.read(place, keep=False)
+            else:
+                yield place if isinstance(place, Block) else self._ahead.take()
 
 
 class _Readers:
@@ -367,22 +354,67 @@ class _Readers:
             self._changed.notify_all()
 
 
-class _Buffers:
-    """Memory for blocks of at most `n_bytes`, used again once all views of it are gone."""
+class _Ahead:
+    """Blocks of the cache file, read ahead on a thread where there are any."""
 
-    def __init__(self, n_bytes: int) -> None:
-        self._n_bytes = n_bytes
+    def __init__(
+        self,
+        stored: Sequence[StoredBlock],
+        cache: BlockCache | None,
+        buffers: "_Buffers",
+        depth: int,
+    ) -> None:
+        self._blocks: Prefetch[Block] | None = None
+        if cache is not None and stored:
+            buffers.resize(max(block.n_bytes for block in stored))
+            self._blocks = Prefetch((cache.read(block, buffers.take()) for block in stored), depth)
+
+    def take(self, *, wait: bool = True) -> Block | None:
+        """The next block; None where there is no more, or without `wait` none yet."""
+        return None if self._blocks is None else self._blocks.take(wait=wait)
+
+    def cancel(self) -> None:
+        if self._blocks is not None:
+            self._blocks.cancel()
+
+    def close(self) -> None:
+        if self._blocks is not None:
+            self._blocks.close()
+
+
+class _Buffers:
+    """Memory for blocks, used again once all views of it are gone."""
+
+    def __init__(self) -> None:
+        self._n_bytes = 0
         self._free: deque[mmap.mmap] = deque()
 
+    def resize(self, n_bytes: int) -> None:
+        """Make arrays of at least `n_bytes` from now on."""
+        if n_bytes > self._n_bytes:
+            self._n_bytes = n_bytes
+            self.clear()
+
+    def clear(self) -> None:
+        """Give back what nobody uses."""
+        self._free.clear()
+
     def take(self) -> AnyArray:
-        """An array of shape (n_bytes,), uint8, whose memory no other array uses."""
-        # Mapped by itself, memory goes back to the system when it is dropped.
-        memory = self._free.pop() if self._free else mmap.mmap(-1, self._n_bytes)
+        """An array of at least the set size, shape (n_bytes,), uint8, that no other overlaps."""
+        try:
+            memory = self._free.pop()
+        except IndexError:
+            # Mapped by itself, memory goes back to the system when it is dropped.
+            memory = mmap.mmap(-1, self._n_bytes)
         lease = np.frombuffer(memory, np.uint8)
         # Views of `lease` keep it alive, not only `memory`: NumPy passes over bases that are
         # arrays, and this one's is not.
-        weakref.finalize(lease, self._free.append, memory).atexit = False
+        weakref.finalize(lease, self._give_back, memory).atexit = False
         return lease
+
+    def _give_back(self, memory: mmap.mmap) -> None:
+        if len(memory) >= self._n_bytes:
+            self._free.append(memory)
 
 
 def _with_beside(block: Block, known: _Kept) -> Block:
