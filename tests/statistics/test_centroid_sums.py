@@ -161,3 +161,16 @@ def test_small_blocks_keep_labels_alone(X):
     fold_blocks(statistic, [small, large])
     assert BESIDE not in small.beside
     assert BESIDE in large.beside
+
+
+@pytest.mark.parametrize("bounds", [False, True])
+def test_what_stands_beside_large_blocks_is_declared(bounds):
+    X = np.random.default_rng(0).normal(size=(8192, 5)).astype(np.float32)
+    statistic = sums_of(open_dataset(X), X[:40].copy(), X.mean(axis=0).astype(float), bounds=bounds)
+    (block,) = blocks(open_dataset(X), 8192)
+    statistic.update(statistic.zero(), block)
+    _, sums = block.beside[BESIDE]
+    search = statistic.search.beside_row_bytes
+    held = search * 8192 + sums.sums.nbytes
+    assert held <= statistic.beside_row_bytes * 8192
+    assert statistic.beside_row_bytes < 3 * search + 5

@@ -101,7 +101,11 @@ class CentroidSums(Statistic[ExactSums, ClusterSums]):
 
     @property
     def beside_row_bytes(self) -> int:
-        return self.search.beside_row_bytes
+        # Blocks are of thousands of rows, but for budgets so small that nothing is kept at all.
+        n_clusters, n_features = self.search.centers.shape
+        of_block = 8 * self.scale.limbs * n_clusters * n_features
+        a_row: int = min(n_features, -(-of_block // 4096))
+        return self.search.beside_row_bytes + a_row
 
     def zero(self) -> ExactSums:
         return ExactSums.zero(self.scale.limbs, *self.search.centers.shape)
