@@ -26,3 +26,9 @@ def test_says_what_it_was_told_on_any_worker(name: str) -> None:
     error = getattr(exceptions, name)("column 'x', row 3: use another")
     assert isinstance(error, exceptions.ShoalError)
     assert str(pickle.loads(pickle.dumps(error))) == "column 'x', row 3: use another"
+
+
+@pytest.mark.parametrize("name", exceptions.__all__)
+def test_can_be_made_as_dask_unpickles_it(name: str) -> None:
+    kind = getattr(exceptions, name)
+    assert type(kind.__new__(kind)) is kind

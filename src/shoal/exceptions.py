@@ -21,6 +21,8 @@ each message says what is wrong, where (file, column, row) and what to do about 
     - ModelFileError (ValueError)
 """
 
+from typing import Self
+
 __all__ = [
     "CheckpointError",
     "ClusterUnreachableError",
@@ -84,6 +86,11 @@ class DiskFullError(FileError):
 class MemoryBudgetError(ShoalError, MemoryError):
     """The work cannot be done within the memory budget."""
 
+    # Of several built-in bases, only the one whose layout instances have may make them. Found by
+    # name it would be another here, and Dask's way of unpickling errors looks it up by name.
+    def __new__(cls, *arguments: object) -> Self:
+        return Exception.__new__(cls, *arguments)
+
 
 class ParameterError(ShoalError, ValueError):
     """An argument is of the wrong type or out of range."""
@@ -95,6 +102,10 @@ class EngineError(ShoalError, RuntimeError):
 
 class ClusterUnreachableError(EngineError, ConnectionError):
     """No scheduler answers at the given address."""
+
+    # As of MemoryBudgetError.
+    def __new__(cls, *arguments: object) -> Self:
+        return OSError.__new__(cls, *arguments)
 
 
 class WorkersLostError(EngineError):
