@@ -18,6 +18,9 @@ logger = logging.getLogger("shoal")
 
 Answer = TypeVar("Answer")
 
+#: How soon an interrupt is noticed, at the latest.
+INTERRUPT_SECONDS = 0.5
+
 #: A cell in whose passes so many workers have died is taken for the cause.
 MAX_DEATHS = 3
 
@@ -136,7 +139,7 @@ class ClusterPass(Generic[Answer]):
             What the call raised on the worker.
         """
         while True:
-            call = next(iter(wait(self._calls, return_when=FIRST_COMPLETED).done))
+            call = self._finished()
             worker, cells = self._calls.pop(call)
             try:
                 return cells, call.result()
@@ -144,6 +147,14 @@ class ClusterPass(Generic[Answer]):
                 self._lose(worker, cells, error)
             finally:
                 self._resume()
+
+    def _finished(self) -> Future[Answer]:
+        """The next call that ends."""
+        while True:
+            # An interrupt that comes just before a wait begins is not noticed within it.
+            done = wait(self._calls, INTERRUPT_SECONDS, FIRST_COMPLETED).done
+            if done:
+                return next(iter(done))
 
     def _start(self, worker: WorkerRecord, cells: list[Cell]) -> None:
         self._calls[self._engine.start(self._call(worker, cells))] = (worker, cells)
