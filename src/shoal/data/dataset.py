@@ -54,6 +54,12 @@ class Dataset:
         return tuple(columns[position].name for position in self.features)
 
     @property
+    def columns_read(self) -> tuple[int, ...]:
+        """Positions in ``source.columns`` of what is read: features, then target and weight."""
+        roles = (self.target, self.sample_weight)
+        return (*self.features, *(role for role in roles if isinstance(role, int)))
+
+    @property
     def n_features(self) -> int:
         return len(self.features)
 

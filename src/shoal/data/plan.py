@@ -232,7 +232,7 @@ class _Needs:
     @classmethod
     def of(cls, dataset: "Dataset", n_threads: int) -> "_Needs":
         source = dataset.source
-        columns, positions = source.columns, _positions(dataset)
+        columns, positions = source.columns, dataset.columns_read
         row = max(1, row_bytes(dataset))
         source_row = sum(columns[position].dtype.itemsize for position in positions)
         # While a block is read there are the rows it is made from, in memory that grew by
@@ -284,12 +284,6 @@ def _block_rows(dataset: "Dataset", row: int, n_threads: int, rows_that_fit: int
     if rows_that_fit is not None:
         rows = min(rows, rows_that_fit)
     return max(1, min(max(rows, _LEAST_ROWS), dataset.n_rows))
-
-
-def _positions(dataset: "Dataset") -> tuple[int, ...]:
-    """Positions of the columns that a pass reads."""
-    roles = (dataset.target, dataset.sample_weight)
-    return (*dataset.features, *(role for role in roles if isinstance(role, int)))
 
 
 def _are_views(dataset: "Dataset") -> bool:

@@ -26,8 +26,7 @@ class BlockReader:
 
     def __init__(self, dataset: "Dataset") -> None:
         self._dataset = dataset
-        roles = (dataset.target, dataset.sample_weight)
-        self._columns = (*dataset.features, *(role for role in roles if isinstance(role, int)))
+        self._columns = dataset.columns_read
 
     def read(self, cell: Cell, max_rows: int) -> Iterator[Block]:
         """The blocks of one cell, in row order, of at most `max_rows` rows each."""

@@ -130,7 +130,7 @@ def _rows_in_driver(
     if not dataset.source.in_memory:
         yield None, cell.n_rows
         return
-    for rows in dataset.source.read(cell, _columns(dataset), max_rows):
+    for rows in dataset.source.read(cell, dataset.columns_read, max_rows):
         # A slice of a Fortran array would be sent in C order.
         yield (rows.copy(order="K") if isinstance(rows, np.ndarray) else rows), _n_rows(rows)
 
@@ -138,12 +138,6 @@ def _rows_in_driver(
 def _role_arrays(dataset: Dataset) -> dict[str, AnyArray]:
     roles = {role: getattr(dataset, role) for role in _ROLES}
     return {role: values for role, values in roles.items() if isinstance(values, np.ndarray)}
-
-
-def _columns(dataset: Dataset) -> tuple[int, ...]:
-    """Positions of the columns that the dataset reads, in the order in which it does."""
-    roles = (getattr(dataset, role) for role in _ROLES)
-    return (*dataset.features, *(role for role in roles if isinstance(role, int)))
 
 
 def _n_rows(rows: Any) -> int:
