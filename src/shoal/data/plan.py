@@ -289,7 +289,7 @@ def _libraries_bytes() -> int:
     scikit-learn imports pandas where it is installed, and what the same libraries take differs by
     40 MB from machine to machine: so it is measured, once in the life of a process.
     """
-    held_bytes = psutil.Process().memory_info().rss
+    held_bytes: int = psutil.Process().memory_info().rss
     return min(max(held_bytes + _IN_USE_BYTES - _ON_TOP_BYTES, 0), _MOST_LIBRARIES_BYTES)
 
 
