@@ -2,6 +2,7 @@
 
 import os
 from collections import namedtuple
+from dataclasses import replace
 
 import numpy as np
 import psutil
@@ -147,11 +148,23 @@ def test_arrays_cost_nothing_and_keep_threads_busy():
     found = plan(Dataset(ArraySource(np.zeros((1_000_000, 16))), tuple(range(16))), 1000, 2)
     assert found.are_views
     assert found.in_flight_bytes == found.cached_bytes == 0
-    assert found.block_rows == 125_000
+    assert found.block_rows == 125_000 // 64 * 64
     wide = plan(Dataset(ArraySource(np.zeros((20_000, 1000))), tuple(range(1000))), 1000, 2)
     assert wide.block_rows * wide.row_bytes <= 2**24
     short = plan(Dataset(ArraySource(np.zeros((20_000, 2))), (0, 1)), 1000, 2)
     assert short.block_rows == 4096
+
+
+@pytest.mark.parametrize("window_rows", [1, 48, 1000, 50_000, 10**7])
+def test_blocks_are_whole_windows_or_all_rows(window_rows):
+    dataset = replace(synthetic_dataset(10**6, 64, 10**5), window_rows=window_rows)
+    for memory in (10**8, 10**9, 10**11):
+        try:
+            block_rows = plan(dataset, memory, 2).block_rows
+        except MemoryBudgetError:
+            assert window_rows * dataset.row_bytes * 8 > memory // 4
+        else:
+            assert block_rows % window_rows == 0 or block_rows == dataset.n_rows
 
 
 def test_converted_arrays_count():

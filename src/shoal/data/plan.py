@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeGuard
 import numpy as np
 import psutil
 
+from shoal.data.windows import whole_windows
 from shoal.exceptions import MemoryBudgetError, ParameterError
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Plan:
     n_rows, row_bytes : int
         Size of the dataset, and of one decoded row.
     block_rows : int
-        Rows of a block, at most.
+        Rows of a block, at most: whole windows, or all rows.
     blocks_in_flight : int
         Blocks being decoded, read ahead or in hand at a time, at most.
     in_flight_bytes : int
@@ -268,7 +269,7 @@ def _check_room(room: int, needs: _Needs, dataset: "Dataset", memory_bytes: int)
 
 def _least_rows(dataset: "Dataset") -> int:
     """Rows of the smallest blocks that are planned."""
-    return min(_LEAST_ROWS, dataset.n_rows)
+    return min(whole_windows(_LEAST_ROWS, dataset.window_rows), dataset.n_rows)
 
 
 def _room(memory_bytes: int) -> int:
@@ -300,7 +301,8 @@ def _block_rows(dataset: "Dataset", row: int, n_threads: int, rows_that_fit: int
         rows = min(rows, max(_FEW_ROWS, -(-dataset.n_rows // (4 * n_threads))))
     if rows_that_fit is not None:
         rows = min(rows, rows_that_fit)
-    return max(1, min(max(rows, _LEAST_ROWS), dataset.n_rows))
+    rows = whole_windows(max(rows, _LEAST_ROWS), dataset.window_rows)
+    return max(1, min(rows, dataset.n_rows))
 
 
 def _are_views(dataset: "Dataset") -> bool:

@@ -92,11 +92,11 @@ class Gram(Statistic[Int64Array, SecondMoments]):
         return cls(shift, n_features, choose_scale(bound, found.n_rows, dtype))
 
     @property
-    def n_columns(self) -> int:
-        return len(self.shift) + 1
+    def window_rows(self) -> int:
+        return GROUP_ROWS
 
     def zero(self) -> Int64Array:
-        return np.zeros((self.scale.limbs, self.n_columns, self.n_columns), dtype=np.int64)
+        return np.zeros((self.scale.limbs, *self.scale.exponents.shape), dtype=np.int64)
 
     def update(self, partial: Int64Array, block: Block) -> Int64Array:
         n_targets = len(self.shift) - self.n_features
@@ -121,9 +121,14 @@ class Gram(Statistic[Int64Array, SecondMoments]):
             np.abs(delta), np.sqrt(variance), out=np.zeros_like(delta), where=variance > 0
         )
         return SecondMoments(
-            weight, mean[:d], mean[d:], about_mean[:d, :d], about_mean[:d, d:],
-            about_mean[d:, d:], offset,
-        )  # fmt: skip
+            weight=weight,
+            mean=mean[:d],
+            target_mean=mean[d:],
+            gram=about_mean[:d, :d],
+            cross=about_mean[:d, d:],
+            target_gram=about_mean[d:, d:],
+            offset=offset,
+        )
 
 
 def add_gram(
