@@ -60,7 +60,7 @@ def with_sklearnex(X: np.ndarray, centers: np.ndarray, max_iter: int, tol: float
     model = OneDalKMeans(
         len(centers), init=centers, n_init=1, max_iter=max_iter, tol=tol, algorithm="lloyd"
     )
-    with _accelerated():
+    with accelerated("KMeans"):
         model.fit(X)
     return Fitted(model.cluster_centers_, model.n_iter_)
 
@@ -110,7 +110,7 @@ def equal_threads(n_threads: int) -> Iterator[None]:
 
 
 @contextmanager
-def _accelerated() -> Iterator[None]:
+def accelerated(estimator: str) -> Iterator[None]:
     """Make sure that scikit-learn-intelex does not hand the work to scikit-learn."""
     messages: list[str] = []
     logger = logging.getLogger("sklearnex")
@@ -124,5 +124,6 @@ def _accelerated() -> Iterator[None]:
     finally:
         logger.handlers, logger.propagate = handlers, propagate
         logger.setLevel(level)
-    ran = [message for message in messages if "KMeans.fit" in message]
-    assert ["accelerated" in message for message in ran] == [True], messages
+    ran = [message for message in messages if f"{estimator}.fit" in message]
+    assert ran, messages
+    assert all("accelerated" in message for message in ran), messages
