@@ -4,9 +4,10 @@ import gc
 import pickle
 
 import pytest
+from tests.full_disk import no_room
 
 from shoal.data.csv import CSVSource
-from shoal.exceptions import ColumnError, DataError, FileChangedError, SchemaError
+from shoal.exceptions import ColumnError, DataError, DiskFullError, FileChangedError, SchemaError
 
 
 @pytest.fixture(autouse=True)
@@ -89,6 +90,17 @@ def test_changed_file(tmp_path):
     write(path, "a,b\n1,2\n3,4\n")
     with pytest.raises(FileChangedError, match=r"a.csv has changed"):
         values(source)
+
+
+def test_a_full_disk_is_told_from_a_damaged_file(tmp_path, cache):
+    path = write(tmp_path / "a.csv", "a,b\n" + "1,2.5\n" * 1000)
+    source = CSVSource(path)
+    with (
+        pytest.raises(DiskFullError, match=r"No room for the decoded rows.*SHOAL_CACHE_DIR"),
+        no_room(),
+    ):
+        source.cells()
+    assert sum(cell.n_rows for cell in source.cells()) == 1000
 
 
 def test_decoded_copy_is_private_and_goes_with_the_source(tmp_path, cache):

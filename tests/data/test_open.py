@@ -145,6 +145,15 @@ def test_csv_schema(tmp_path):
         open_dataset(np.ones((2, 2)), schema={"a": float})
 
 
+def test_csv_without_a_header(tmp_path):
+    (tmp_path / "a.csv").write_text("1;2\n3;4\n")
+    dataset = open_dataset(tmp_path / "a.csv", delimiter=";", has_header=False, target="f1")
+    assert dataset.feature_names == ("f0",)
+    assert values(dataset).tolist() == [[1], [3]]
+    with pytest.raises(ValueError, match=r"delimiter, has_header are for CSV"):
+        open_dataset(np.ones((2, 2)), delimiter=";", has_header=False)
+
+
 BAD_SHAPES = {
     "1d": (np.ones(3), "Expected 2D array, got 1D array instead(.|\n)*Reshape your data"),
     "scalar": (np.float64(3), "Expected 2D array, got scalar array instead"),

@@ -42,9 +42,9 @@ def info(
 
 def _opened(paths: str | list[str], features: list[str] | None) -> "tuple[Source, Dataset | None]":
     """The source, and a dataset of the columns asked for or of all numbers, if there are any."""
-    from shoal.data.open import _source, open_dataset
+    from shoal.data.open import open_dataset, source_of
 
-    source = _source(paths, None)
+    source = source_of(paths)
     numbers = [column.name for column in source.columns if column.is_numeric]
     features = features or numbers
     return source, open_dataset(source, features=features) if features else None

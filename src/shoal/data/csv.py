@@ -3,7 +3,9 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from errno import EDQUOT, EFBIG, ENOSPC
 from functools import cached_property
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -17,7 +19,7 @@ from shoal.data.cache import PrivateFolder, cache_directory, make_private_folder
 from shoal.data.files import AnyPath, File, common_columns, find_files, fingerprint, lay_cells
 from shoal.data.ipc import read_batch
 from shoal.data.source import Cell, Column, Source
-from shoal.exceptions import ColumnError, DataError
+from shoal.exceptions import ColumnError, DataError, DiskFullError, FileError
 
 #: Types are inferred from this much of a file.
 _SAMPLE_BYTES = 1 << 20
@@ -159,6 +161,7 @@ class CSVSource(Source):
         schema = pa.schema(list(self._types.items()))
         with (
             self._batches(file, self._types) as reader,
+            _writing(path),
             pa.OSFile(path, "wb") as sink,
             pa.ipc.new_file(sink, schema) as writer,
         ):
@@ -166,6 +169,22 @@ class CSVSource(Source):
                 writer.write_table(table)
                 n_rows += table.num_rows
         return n_rows
+
+
+@contextmanager
+def _writing(path: str) -> Iterator[None]:
+    """Turn a disk without room for a decoded file into an error that says so."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, FileError) or error.errno not in {ENOSPC, EDQUOT, EFBIG}:
+            raise
+        raise DiskFullError(
+            error.errno,
+            f"No room for the decoded rows of CSV files in {Path(path).parent.parent}: they take "
+            "up to a few times the room of the text. Free some, or name a folder on another disk "
+            "by SHOAL_CACHE_DIR.",
+        ) from error
 
 
 class _Spool:

@@ -3,7 +3,8 @@
 import difflib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -46,6 +47,8 @@ def open_dataset(
     sample_weight: Any = None,
     missing: Literal["error", "drop"] = "error",
     schema: dict[str, Any] | None = None,
+    delimiter: str | None = None,
+    has_header: bool = True,
 ) -> Dataset:
     """Open data as rows to learn from.
 
@@ -68,6 +71,11 @@ def open_dataset(
         Whether a row with a missing or NaN feature, target or weight is an error or left out.
     schema : dict of str to dtype, default=None
         Types of a CSV file's columns; those not named are inferred.
+    delimiter : str, default=None
+        What stands between the values of a line of a CSV file: by default a tab in ``.tsv``
+        files, else a comma.
+    has_header : bool, default=True
+        Whether the first line of a CSV file names its columns; else they are ``f0``, ``f1``, ...
 
     Returns
     -------
@@ -95,11 +103,12 @@ def open_dataset(
     """
     if missing not in ("error", "drop"):
         raise ValueError(f"missing={missing!r}: it is 'error' or 'drop'.")
+    csv_options = _csv_options(schema, delimiter, has_header)
     if isinstance(source, Dataset):
-        if any(role is not None for role in (features, target, sample_weight, schema)):
+        if any(role is not None for role in (features, target, sample_weight)) or csv_options:
             raise ValueError("A Dataset has its roles already: give them when it is opened.")
         return source
-    source = _source(source, schema)
+    source = source_of(source, csv_options)
     columns = source.columns
     _check_unique(columns)
     target = _role(columns, target, "target")
@@ -117,20 +126,32 @@ def open_dataset(
     return dataset
 
 
-def _source(data: Any, schema: dict[str, Any] | None) -> Source:
+def _csv_options(
+    schema: dict[str, Any] | None, delimiter: str | None, has_header: bool
+) -> dict[str, Any]:
+    """How CSV files are to be read, as far as that was said."""
+    said = {"schema": schema, "delimiter": delimiter, "has_header": None if has_header else False}
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def source_of(data: Any, csv_options: Mapping[str, Any] = MappingProxyType({})) -> Source:
+    """The source of what `open_dataset` takes; options are of CSV files."""
+    if is_paths(data):
+        return _file_source(data, csv_options)
+    _refuse(csv_options)
     if isinstance(data, Source):
         return data
-    if is_paths(data):
-        return _file_source(data, schema)
-    _refuse_schema(schema)
     if is_dask_collection(data):
         return DaskSource(data)
     return FrameSource(data) if is_frame(data) else ArraySource(data)
 
 
-def _refuse_schema(schema: dict[str, Any] | None) -> None:
-    if schema is not None:
-        raise ValueError("schema is for CSV files: other data have types of their own.")
+def _refuse(csv_options: Mapping[str, Any]) -> None:
+    if csv_options:
+        raise ValueError(
+            f"{', '.join(csv_options)} {'is' if len(csv_options) == 1 else 'are'} for CSV files: "
+            "other data have types and names of their own."
+        )
 
 
 def is_paths(data: Any) -> bool:
@@ -140,7 +161,7 @@ def is_paths(data: Any) -> bool:
     return isinstance(data, str | os.PathLike)
 
 
-def _file_source(paths: Any, schema: dict[str, Any] | None) -> Source:
+def _file_source(paths: Any, csv_options: Mapping[str, Any]) -> Source:
     """The source for the kind of file that all of `paths` have."""
     files = find_files(paths, tuple(_FILE_SOURCES))
     kinds = {_kind(file.name): file.name for file in files}
@@ -150,8 +171,8 @@ def _file_source(paths: Any, schema: dict[str, Any] | None) -> Source:
         )
     (kind,) = kinds
     if kind is CSVSource:
-        return CSVSource(files, schema)
-    _refuse_schema(schema)
+        return CSVSource(files, **csv_options)
+    _refuse(csv_options)
     return kind(files)
 
 
