@@ -34,6 +34,17 @@ def rows(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def labelled(tmp_path: Path) -> Path:
+    """A file of 300 rows whose label depends on the columns a and b."""
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(size=(2, 300))
+    labels = np.where(a - b + rng.normal(0, 0.2, 300) > 0, "yes", "no")
+    path = tmp_path / "labelled.parquet"
+    pq.write_table(pa.table({"a": a, "b": b, "y": labels}), path)
+    return path
+
+
+@pytest.fixture
 def shoal_command():
     """``shoal`` with some arguments: exit code, stdout and stderr."""
 

@@ -31,7 +31,18 @@ def test_help_names_every_command(shoal_command):
     assert {"info", "fit", "predict"} <= set(result.stdout.split())
 
 
-@pytest.mark.parametrize("command", [["info"], ["fit", "kmeans"], ["predict"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["info"],
+        ["fit", "kmeans"],
+        ["fit", "linear"],
+        ["fit", "logistic"],
+        ["fit", "sgd-classifier"],
+        ["fit", "sgd-regressor"],
+        ["predict"],
+    ],
+)
 def test_help_of_each_command_has_an_example(shoal_command, command):
     result = shoal_command(*command, "--help")
     assert result.exit_code == 0

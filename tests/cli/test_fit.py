@@ -1,67 +1,30 @@
-"""``shoal fit kmeans``: the API's model, from options."""
+"""What every ``shoal fit`` does."""
 
-import numpy as np
-import pytest
+from inspect import signature
 
-from shoal import load_model, open_dataset
-from shoal.cluster import KMeans
+import typer
+from tests.cli.conftest import CliRunner
 
-
-def test_options_are_the_estimators_parameters(shoal_command, rows, tmp_path):
-    result = shoal_command(
-        *("fit", "kmeans", rows, "--columns", "b,a", "--missing", "drop"),
-        *("--n-clusters", 3, "--init", "random", "--n-init", 2, "--max-iter", 7, "--tol", 0.01),
-        *("--seed", 5, "--metric", "cosine", "--sample-weight", "weight"),
-        *("--memory", "1GB", "--threads", 1, "--out", tmp_path / "model"),
-    )
-    assert result.exit_code == 0, result.stderr
-    found = load_model(tmp_path / "model")
-    expected = KMeans(
-        3, init="random", n_init=2, max_iter=7, tol=0.01, random_state=5, metric="cosine"
-    )
-    assert found.get_params() == expected.get_params()
-    dataset = open_dataset(rows, features=["b", "a"], sample_weight="weight", missing="drop")
-    expected.fit(dataset)
-    assert found.feature_names_in_.tolist() == ["b", "a"]
-    assert np.array_equal(found.cluster_centers_, expected.cluster_centers_)
-    assert found.inertia_ == expected.inertia_
+from shoal.cli.fit import fits
+from shoal.cli.fit_kmeans import kmeans
+from shoal.cli.fit_linear import linear
 
 
-def test_several_files_are_one_dataset(shoal_command, rows, tmp_path):
-    files = sorted(rows.iterdir())
-    result = shoal_command("fit", "kmeans", *files, "--columns", "a", "--out", tmp_path / "model")
-    assert result.stdout.startswith("200 rows x 1 features in 8 clusters: ")
+def test_a_command_has_its_own_options_among_those_of_all():
+    names = list(signature(linear).parameters)
+    assert names[:4] == ["data", "target", "out", "columns"]
+    assert names[4:7] == ["penalty", "alpha", "l1_ratio"]
+    assert names[-1] == "debug"
+    assert "target" not in signature(kmeans).parameters
 
 
-def test_missing_values_are_an_error_by_default(shoal_command, rows, tmp_path):
-    result = shoal_command("fit", "kmeans", rows, "--columns", "a,b", "--out", tmp_path / "model")
-    assert result.exit_code == 1
-    assert result.stderr.startswith("shoal: Input X contains NaN")
-    assert "1.parquet, column 'b', row 50" in result.stderr
-    assert not (tmp_path / "model").exists()
+def test_what_is_wrong_with_an_estimators_options_is_one_line(rows, tmp_path):
+    @fits(lambda model, dataset: "", has_target=False)
+    def broken(*, depth: int = 3):
+        """Fails."""
+        raise ValueError(f"depth={depth} is too deep")
 
-
-def test_a_model_that_was_there_outlives_an_error(shoal_command, rows, tmp_path):
-    (tmp_path / "model").write_text("before")
-    fit = ("fit", "kmeans", rows, "--out", tmp_path / "model", "--n-clusters", 2)
-    assert shoal_command(*fit, "--columns", "b").exit_code == 1
-    assert (tmp_path / "model").read_text() == "before"
-    assert shoal_command(*fit, "--columns", "a").exit_code == 0
-    assert load_model(tmp_path / "model").n_clusters == 2
-
-
-def test_a_folder_that_is_missing_is_found_before_the_fit(shoal_command, rows, tmp_path):
-    out = tmp_path / "nowhere" / "model"
-    # The fit would fail, too, if it came to it.
-    result = shoal_command("fit", "kmeans", rows, "--columns", "b", "--out", out)
-    assert result.exit_code == 1
-    assert result.stderr == f"shoal: Cannot write {out}: there is no folder {out.parent}.\n"
-
-
-@pytest.mark.parametrize(
-    "wrong", [("--n-clusters", 0), ("--init", "best"), ("--tol", -1), ("--missing", "fill")]
-)
-def test_wrong_usage(shoal_command, rows, tmp_path, wrong):
-    result = shoal_command("fit", "kmeans", rows, "--out", tmp_path / "model", *wrong)
-    assert result.exit_code == 2
-    assert wrong[0] in result.stderr
+    app = typer.Typer()
+    app.command()(broken)
+    result = CliRunner().invoke(app, [str(rows), "--out", str(tmp_path / "m"), "--depth", "7"])
+    assert (result.exit_code, result.stderr) == (1, "shoal: depth=7 is too deep\n")

@@ -4,7 +4,9 @@ from typing import Annotated
 
 import typer
 
-from shoal.cli.fit import kmeans
+from shoal.cli.fit_kmeans import kmeans
+from shoal.cli.fit_linear import linear, logistic
+from shoal.cli.fit_sgd import sgd_classifier, sgd_regressor
 from shoal.cli.info import info
 from shoal.cli.outcome import say_warnings
 from shoal.cli.predict import predict
@@ -20,7 +22,8 @@ app = typer.Typer(
 fit = typer.Typer(no_args_is_help=True)
 app.add_typer(fit, name="fit", help="Fit a model to data and save it.")
 app.command()(info)
-fit.command()(kmeans)
+for command in (kmeans, linear, logistic, sgd_classifier, sgd_regressor):
+    fit.command()(command)
 app.command()(predict)
 
 

@@ -1,9 +1,11 @@
-"""``shoal fit``: from data to a model's file."""
+"""What every ``shoal fit`` does: open data, fit a model on an engine, save it, say so."""
 
 import time
-from enum import StrEnum
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,61 +25,34 @@ from shoal.cli.options import (
 )
 from shoal.cli.outcome import reported
 
+if TYPE_CHECKING:
+    from shoal.data.dataset import Dataset
 
-class Init(StrEnum):
-    """How first centres are chosen."""
-
-    PLUS_PLUS = "k-means++"
-    SCALABLE = "k-means||"
-    RANDOM = "random"
-
-
-class Metric(StrEnum):
-    """What distance is."""
-
-    EUCLIDEAN = "euclidean"
-    COSINE = "cosine"
+Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Seed of random choices.")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", help="Log each iteration.", rich_help_panel=RUNNING)
+]
 
 
-def kmeans(
-    data: Data,
-    out: Annotated[Path, typer.Option(metavar="FILE", help="The model.", show_default=False)],
-    n_clusters: Annotated[int, typer.Option(min=1, metavar="N", help="Number of clusters.")] = 8,
-    columns: Columns = None,
-    init: Annotated[
-        Init, typer.Option(metavar="NAME", help="First centers: k-means++, k-means|| or random.")
-    ] = Init.PLUS_PLUS,
-    n_init: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            metavar="N",
-            help="Runs from other first centers, of which the best is kept; 10 with --init "
-            "random and 1 otherwise if not given.",
-            show_default=False,
-        ),
-    ] = None,
-    max_iter: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Most iterations of a run.")
-    ] = 300,
-    tol: Annotated[
-        float,
-        typer.Option(
-            min=0.0,
-            metavar="X",
-            help="A run ends when the squared movement of centers is at most X times the mean "
-            "variance of the columns.",
-        ),
-    ] = 1e-4,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of random choices.")] = 0,
-    metric: Annotated[
-        Metric, typer.Option(metavar="NAME", help="Distance: euclidean or cosine.")
-    ] = Metric.EUCLIDEAN,
+@dataclass(kw_only=True)
+class Fitting:
+    """The arguments and options of all commands that fit.
+
+    Those without a default come first in the command's help, then what the model takes.
+    """
+
+    data: Data
+    target: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="The column to predict.", show_default=False),
+    ]
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The model.", show_default=False)]
+    columns: Columns = None
     sample_weight: Annotated[
         str | None,
         typer.Option(metavar="COLUMN", help="The rows' weights.", show_default=False),
-    ] = None,
-    missing: MissingRows = Missing.ERROR,
+    ] = None
+    missing: MissingRows = Missing.ERROR
     checkpoint: Annotated[
         Path | None,
         typer.Option(
@@ -87,56 +62,84 @@ def kmeans(
             rich_help_panel=RUNNING,
             show_default=False,
         ),
-    ] = None,
-    engine_name: EngineName = "local",
-    memory: Memory = None,
-    threads: Threads = None,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", help="Log each iteration.", rich_help_panel=RUNNING)
-    ] = False,
-    debug: Debug = False,
-) -> None:
-    """Find clusters: each row belongs to the nearest of N centers.
+    ] = None
+    engine_name: EngineName = "local"
+    memory: Memory = None
+    threads: Threads = None
+    debug: Debug = False
 
-    The same data, options and seed give the same model to the last bit,
-    on any engine, with any memory and any number of threads.
+    def run(self, make_model: Callable[[], Any], summary: "Callable[[Any, Dataset], str]") -> None:
+        """Fit the model, save it and say in a line what came out.
 
-    For example:
-      shoal fit kmeans flights/ --columns air_time,arr_delay --out model
-      shoal fit kmeans rows.parquet --memory 2GB --checkpoint state --out model
-      shoal fit kmeans rows.parquet --engine tls://host:8786 --out model
-    """
-    with reported(debug, checkpoint):
-        from shoal.cluster import KMeans
+        Parameters
+        ----------
+        make_model : callable
+            Called late, so that what is wrong with its options is reported as all else is.
+        summary : callable
+            ``summary(model, dataset)``, in a few words.
+        """
+        with reported(self.debug, self.checkpoint):
+            from shoal.persistence import save_model
+
+            _check_folder(self.out)
+            model, dataset = make_model(), self._opened()
+            began = time.monotonic()
+            with engine(self.engine_name, self.memory, self.threads):
+                model.fit(dataset, checkpoint=self.checkpoint)
+            save_model(model, self.out)
+            typer.echo(
+                f"{dataset.n_rows:,} rows x {dataset.n_features} features "
+                f"{summary(model, dataset)}, {time.monotonic() - began:.1f} s. "
+                f"Saved to {self.out}."
+            )
+
+    def _opened(self) -> "Dataset":
         from shoal.data.open import open_dataset
-        from shoal.persistence import save_model
 
-        _check_folder(out)
-        model = KMeans(
-            n_clusters,
-            init=init.value,
-            n_init="auto" if n_init is None else n_init,
-            max_iter=max_iter,
-            tol=tol,
-            verbose=int(verbose),
-            random_state=seed,
-            metric=metric.value,
+        return open_dataset(
+            paths(self.data),
+            features=names(self.columns),
+            target=self.target,
+            sample_weight=self.sample_weight,
+            missing=self.missing.value,
         )
-        dataset = open_dataset(
-            paths(data),
-            features=names(columns),
-            sample_weight=sample_weight,
-            missing=missing.value,
-        )
-        began = time.monotonic()
-        with engine(engine_name, memory, threads):
-            model.fit(dataset, checkpoint=checkpoint)
-        save_model(model, out)
-        typer.echo(
-            f"{dataset.n_rows:,} rows x {dataset.n_features} features in {n_clusters} clusters: "
-            f"{model.n_iter_} iterations, inertia {model.inertia_:.6g}, "
-            f"{time.monotonic() - began:.1f} s. Saved to {out}."
-        )
+
+
+def fits(
+    summary: "Callable[[Any, Dataset], str]", *, has_target: bool = True
+) -> Callable[[Callable[..., Any]], Callable[..., None]]:
+    """Make a command of a function that makes an estimator from options.
+
+    Parameters
+    ----------
+    summary : callable
+        ``summary(model, dataset)``, what came out in a few words.
+    has_target : bool, default=True
+        Whether the model learns to predict a column.
+    """
+
+    def command_of(make_model: Callable[..., Any]) -> Callable[..., None]:
+        def command(**options: Any) -> None:
+            shared = {field.name: options.pop(field.name, None) for field in fields(Fitting)}
+            Fitting(**shared).run(lambda: make_model(**options), summary)
+
+        wanted = _shared_parameters(has_target)
+        n_first = sum(parameter.default is Parameter.empty for parameter in wanted) + 1
+        own = signature(make_model).parameters.values()
+        parameters = [*wanted[:n_first], *own, *wanted[n_first:]]
+        # What typer looks at.
+        command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+        command.__annotations__ = {each.name: each.annotation for each in parameters}
+        command.__name__, command.__doc__ = make_model.__name__, make_model.__doc__
+        return command
+
+    return command_of
+
+
+def _shared_parameters(has_target: bool) -> list[Parameter]:
+    """The parameters of `Fitting`, as of a function."""
+    parameters = signature(Fitting).parameters.values()
+    return [each for each in parameters if has_target or each.name != "target"]
 
 
 def _check_folder(out: Path) -> None:
