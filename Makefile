@@ -32,8 +32,12 @@ venv: $(VENV)/build ## Create .venv with the pinned build tools
 build: $(VENV)/installed ## Compile the kernels and install Shoal for editing
 
 .PHONY: demo
-demo: $(VENV)/installed $(VENV)/demo ## Cluster a year of flights, locally and on Dask
-	@$(BIN)/python examples/flights.py || { echo "make: the demo failed; see above." >&2; exit 1; }
+demo: $(VENV)/installed $(VENV)/demo ## Cluster a year of flights, and predict which are late
+	@for example in flights late_flights; do \
+		$(BIN)/python examples/$$example.py \
+			|| { echo "make: the demo failed; see above." >&2; exit 1; }; \
+		echo; \
+	done
 
 .PHONY: test
 test: $(VENV)/installed $(VENV)/test ## Run all tests

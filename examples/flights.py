@@ -3,20 +3,13 @@
 Run by ``make demo``. Everything it writes is in ``demo/``.
 """
 
-import resource
 import shutil
 import sys
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
-from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
+from steps import console, in_own_process, peak_memory_of_children, step, steps
 
 import shoal
 from shoal.cluster import KMeans
@@ -32,13 +25,6 @@ FLIGHTS = FOLDER / "flights"
 FEATURES = ["dep_delay", "arr_delay", "air_time"]
 N_CLUSTERS = 6
 MEMORY = "300MB"
-
-console = Console(width=100, highlight=False)
-steps = Table("Step", box=None, padding=(0, 2, 0, 0), title="Time and memory", title_justify="left")
-steps.add_column("Seconds", justify="right")
-steps.add_column("Peak memory")
-
-T = TypeVar("T")
 
 
 def main() -> None:
@@ -80,7 +66,7 @@ def main() -> None:
     console.print(steps)
     console.print(
         "\nMemory is the largest resident set of this process so far, with Python and libraries;"
-        f"\nno Dask worker took more than {peak_memory(resource.RUSAGE_CHILDREN)}."
+        f"\nno Dask worker took more than {peak_memory_of_children()}."
     )
 
 
@@ -134,30 +120,6 @@ def draw(model: KMeans, flights: "Dataset", profile: ClusterProfile) -> None:
 def label_by_saved(model: KMeans, flights: "Dataset") -> Path:
     shoal.save_model(model, FOLDER / "model")
     return shoal.load_model(FOLDER / "model").predict(flights, out=FOLDER / "labels.parquet")
-
-
-def in_own_process(name: str, function: Callable[[], T]) -> T:
-    """A step whose memory is not to be counted as this process'."""
-    began = time.monotonic()
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        result = pool.submit(function).result()
-    seconds = f"{time.monotonic() - began:.1f}"
-    steps.add_row(name, seconds, f"{peak_memory(resource.RUSAGE_CHILDREN)}, apart")
-    return result
-
-
-@contextmanager
-def step(name: str) -> Iterator[None]:
-    """Adds a line with what the step took."""
-    began = time.monotonic()
-    yield
-    steps.add_row(name, f"{time.monotonic() - began:.1f}", peak_memory(resource.RUSAGE_SELF))
-
-
-def peak_memory(who: int) -> str:
-    """Largest resident memory, of this process or of the largest child that has ended."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return f"{resource.getrusage(who).ru_maxrss * unit / 1e6:,.0f} MB"
 
 
 if __name__ == "__main__":
