@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
 from time import perf_counter
@@ -23,7 +24,14 @@ import numpy as np
 import psutil
 from harness import Goal, Options, Row, progress
 
+import shoal
+from shoal.cluster import KMeans
+from shoal.data.dataset import Dataset
+from shoal.engines.engine import Engine
+from shoal.engines.statistic import Statistic
+
 N_FEATURES = 64
+FEATURES = [f"x{j:02}" for j in range(N_FEATURES)]
 N_CLUSTERS = 16
 ROW_BYTES = 4 * N_FEATURES
 ROW_GROUPS = 16
@@ -48,17 +56,17 @@ class Scale:
 
 
 def rows(options: Options) -> Iterator[Row]:
-    with _folder(options) as folder:
-        scale = _scale(options, folder)
-        parquet = _written(folder, scale)
+    with folder_of(options) as folder:
+        scale = scale_of(options, folder)
+        parquet = written(folder, scale)
         n_bytes = ROW_BYTES * sum(json.loads((parquet / "rows.json").read_text()))
         common = {"parquet": str(parquet), "threads": options.threads}
         progress("reading by pyarrow alone")
-        alone = _stage("read_by_pyarrow", common | {"repetitions": min(3, options.repetitions)})
+        alone = stage("read_by_pyarrow", common | {"repetitions": min(3, options.repetitions)})
         progress(f"fitting within {scale.memory / 1e6:g} MB")
-        fit = _stage("fit", common | {"memory": scale.memory, "cache": str(folder)})
+        fit = stage("fit", common | {"memory": scale.memory, "cache": str(folder)})
         progress("reading a file like the block cache's alone")
-        raw = _stage("read_alone", common | {"n_bytes": fit["cached"], "cache": str(folder)})
+        raw = stage("read_alone", common | {"n_bytes": fit["cached"], "cache": str(folder)})
     work = f"Out of core, {n_bytes / 1e9:.3g} GB within {scale.memory / 1e6:g} MB"
     yield from _first_pass(f"{work}, first pass", alone, fit, n_bytes)
     for state in (COLD, WARM):
@@ -93,7 +101,7 @@ def _later_passes(
 
 
 @contextmanager
-def _folder(options: Options) -> Iterator[Path]:
+def folder_of(options: Options) -> Iterator[Path]:
     """Where files go: kept if the caller has named it."""
     if options.data_dir is not None:
         options.data_dir.mkdir(parents=True, exist_ok=True)
@@ -113,14 +121,14 @@ def _roomiest() -> str:
     return max(writable, key=lambda folder: shutil.disk_usage(folder).free)
 
 
-def _scale(options: Options, folder: Path) -> Scale:
+def scale_of(options: Options, folder: Path) -> Scale:
     if options.quick:
         return Scale(200_000_000, 1 << 14, options.gigabytes or 0.4)
     gigabytes = options.gigabytes or min(12.0, shutil.disk_usage(folder).free / 4e9)
     return Scale(1_000_000_000, 1 << 17, gigabytes)
 
 
-def _written(folder: Path, scale: Scale) -> Path:
+def written(folder: Path, scale: Scale) -> Path:
     """The folder of Parquet files, written unless a run before has."""
     parquet = folder / f"blobs-{scale.gigabytes:g}GB-{scale.row_group_rows}"
     if not (parquet / "rows.json").exists():
@@ -129,13 +137,13 @@ def _written(folder: Path, scale: Scale) -> Path:
             1, round(scale.gigabytes * 1e9 / (ROW_GROUPS * scale.row_group_rows * ROW_BYTES))
         )
         arguments = {"n_files": n_files, "row_group_rows": scale.row_group_rows}
-        _stage("write", {"parquet": str(parquet)} | arguments)
+        stage("write", {"parquet": str(parquet)} | arguments)
     return parquet
 
 
-def _stage(name: str, arguments: dict[str, Any]) -> Any:
-    """The result of a stage, from a process of its own."""
-    command = [sys.executable, __file__, name, json.dumps(arguments)]
+def stage(name: str, arguments: dict[str, Any], script: str = __file__) -> Any:
+    """The result of a stage of a script, from a process of its own."""
+    command = [sys.executable, script, name, json.dumps(arguments)]
     answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(answer.stdout)
 
@@ -153,13 +161,15 @@ def write(parquet: str, n_files: int, row_group_rows: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
     centers = true_centers(N_FEATURES, N_CLUSTERS, rng)
-    names = [f"x{j:02}" for j in range(N_FEATURES)]
-    schema = pa.schema([(name, pa.float32()) for name in names])
+    weights = rng.standard_normal(N_FEATURES) / 4
+    schema = pa.schema([*((name, pa.float32()) for name in FEATURES), ("label", pa.bool_())])
     for number in range(n_files):
         with pq.ParquetWriter(folder / f"{number:04}.parquet", schema) as writer:
             for _ in range(ROW_GROUPS):
-                columns = draw(centers, row_group_rows, rng).T
-                table = pa.table([pa.array(np.ascontiguousarray(c)) for c in columns], schema)
+                X = draw(centers, row_group_rows, rng)
+                label = X @ weights + rng.logistic(size=len(X)) > 0
+                columns = [*np.ascontiguousarray(X.T), label]
+                table = pa.table([pa.array(column) for column in columns], schema)
                 writer.write_table(table, row_group_size=row_group_rows)
     (folder / "rows.json").write_text(json.dumps([ROW_GROUPS * row_group_rows] * n_files))
 
@@ -180,60 +190,74 @@ def read_by_pyarrow(parquet: str, threads: int, repetitions: int) -> dict[str, l
     return times
 
 
+class TimedPasses(Engine):
+    """A local engine that notes how long each pass takes; every second begins cold.
+
+    Parameters
+    ----------
+    parquet, cache : str
+        The folders whose files are evicted from memory: Parquet files before each pass, the cache
+        file before every second one.
+    threads, memory : int
+    """
+
+    def __init__(self, parquet: str, cache: str, threads: int, memory: int) -> None:
+        super().__init__()
+        os.environ["SHOAL_CACHE_DIR"] = cache
+        self._engine = shoal.LocalEngine(threads, memory)
+        self._files, self._cache = _files(parquet), cache
+        self.passes: list[tuple[str, float]] = []
+        self.cached_bytes = 0
+
+    def fold(self, dataset: Dataset, statistic: Statistic[Any, Any]) -> Any:
+        fold = partial(self._engine.fold, dataset, statistic)
+        return self._timed(dataset, type(statistic).__name__, fold)
+
+    def map_cells(self, dataset: Dataset, function: Callable[..., Any]) -> list[Any]:
+        run = partial(self._engine.map_cells, dataset, function)
+        return self._timed(dataset, type(function).__name__, run)
+
+    def map_blocks(self, dataset: Dataset, function: Callable[..., Any]) -> Iterator[Any]:
+        return self._engine.map_blocks(dataset, function)
+
+    def release(self, dataset: Dataset) -> None:
+        self._engine.release(dataset)
+
+    def close(self) -> None:
+        self._engine.close()
+
+    def seconds(self, name: str) -> dict[str, list[float]]:
+        """What passes of that name took, cold and warm."""
+        times: dict[str, list[float]] = {COLD: [], WARM: []}
+        for number, (of_pass, time) in enumerate(self.passes):
+            if of_pass == name:
+                times[WARM if number % 2 == 0 else COLD].append(time)
+        return times
+
+    def _timed(self, dataset: Dataset, name: str, work: Callable[[], Any]) -> Any:
+        is_warm = len(self.passes) % 2 == 0
+        _evict(self._files if is_warm else [*self._files, *_cache_files(self._cache)])
+        began = perf_counter()
+        result = work()
+        self.passes.append((name, perf_counter() - began))
+        # The file is laid out ahead of what is written.
+        allocated = sum(path.stat().st_size for path in _cache_files(self._cache))
+        self.cached_bytes = min(allocated, dataset.row_bytes * dataset.n_rows)
+        return result
+
+
 def fit(parquet: str, threads: int, memory: int, cache: str) -> dict[str, Any]:
     """A K-means fit: seconds of its passes, bytes of its cache file, peak memory."""
-    os.environ["SHOAL_CACHE_DIR"] = cache
-    import shoal
-    from shoal.cluster import KMeans
-    from shoal.data.dataset import Dataset
-    from shoal.engines.engine import Engine
-    from shoal.engines.statistic import Statistic
-
-    files = _files(parquet)
-    passes: list[tuple[str, float]] = []
-
-    class TimedPasses(Engine):
-        """A local engine that notes how long each pass takes; every second begins cold."""
-
-        engine = shoal.LocalEngine(threads, memory)
-
-        def fold(self, dataset: Dataset, statistic: Statistic[Any, Any]) -> Any:
-            is_warm = len(passes) % 2 == 0
-            _evict(files if is_warm else [*files, *_cache_files(cache)])
-            began = perf_counter()
-            result = self.engine.fold(dataset, statistic)
-            passes.append((type(statistic).__name__, perf_counter() - began))
-            return result
-
-        def map_blocks(self, dataset: Dataset, function: Callable[..., Any]) -> Iterator[Any]:
-            return self.engine.map_blocks(dataset, function)
-
-        def release(self, dataset: Dataset) -> None:
-            self.engine.release(dataset)
-
-        def close(self) -> None:
-            self.engine.close()
-
-    first = _first_rows(files[0])
-    dataset = shoal.open_dataset(parquet)
-    with TimedPasses():
+    first = _first_rows(_files(parquet)[0])
+    dataset = shoal.open_dataset(parquet, features=FEATURES)
+    with TimedPasses(parquet, cache, threads, memory) as engine:
         model = KMeans(N_CLUSTERS, init=first, n_init=1, max_iter=MAX_ITER, tol=0)
         model.fit(dataset)
-        # The file is laid out ahead of what is written.
-        allocated = sum(path.stat().st_size for path in _cache_files(cache))
-        cached = min(allocated, ROW_BYTES * dataset.n_rows)
-    iterations = [
-        (number, time) for number, (name, time) in enumerate(passes) if name == "CentroidSums"
-    ]
-    assert passes[0][0] == "Range", passes
-    assert len(iterations) == MAX_ITER, passes
-    return {
-        "first": passes[0][1],
-        WARM: [time for number, time in iterations if number % 2 == 0],
-        COLD: [time for number, time in iterations if number % 2 == 1],
-        "cached": cached,
-        "peak": _peak_bytes(),
-    }
+    cached = engine.cached_bytes
+    times = engine.seconds("CentroidSums")
+    assert engine.passes[0][0] == "Range", engine.passes
+    assert sum(map(len, times.values())) == MAX_ITER, engine.passes
+    return {"first": engine.passes[0][1], "cached": cached, "peak": peak_bytes(), **times}
 
 
 def read_alone(parquet: str, threads: int, n_bytes: int, cache: str) -> dict[str, list[float]]:
@@ -311,7 +335,7 @@ def _read(descriptor: int, n_bytes: int, threads: int) -> None:
             done.result()
 
 
-def _peak_bytes() -> int:
+def peak_bytes() -> int:
     """Largest resident set of this process since it was started.
 
     Not of getrusage, which also counts what the parent had when it forked.
@@ -328,6 +352,11 @@ def _seconds(work: Callable[[], object]) -> float:
     return perf_counter() - began
 
 
+def run_stage(*stages: Callable[..., Any]) -> None:
+    """Run the one that the command line names, with its arguments."""
+    by_name = {stage.__name__: stage for stage in stages}
+    print(json.dumps(by_name[sys.argv[1]](**json.loads(sys.argv[2]))))
+
+
 if __name__ == "__main__":
-    stages = {stage.__name__: stage for stage in (write, read_by_pyarrow, fit, read_alone)}
-    print(json.dumps(stages[sys.argv[1]](**json.loads(sys.argv[2]))))
+    run_stage(write, read_by_pyarrow, fit, read_alone)

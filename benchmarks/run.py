@@ -15,9 +15,13 @@ import exact_sums
 import harness
 import import_time
 import kernels
+import linear_fit
+import linear_out_of_core
 import lloyd_iteration
+import loss_pass
 import machine
 import out_of_core
+import sgd_epochs
 import whole_fit
 from harness import Options, Row
 
@@ -28,8 +32,12 @@ SECTIONS: dict[str, Callable[[Options], Iterator[Row]]] = {
     "rate": kernels.rows,
     "sums": exact_sums.rows,
     "fit": whole_fit.rows,
+    "loss": loss_pass.rows,
+    "linear": linear_fit.rows,
+    "sgd": sgd_epochs.rows,
     "cluster": dask_cluster.rows,
     "disk": out_of_core.rows,
+    "linear-disk": linear_out_of_core.rows,
     "import": import_time.rows,
 }
 

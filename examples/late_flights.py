@@ -81,8 +81,8 @@ def write_encoded_flights() -> tuple[int, float]:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         # In random order: stochastic descent reads runs of rows that lie together.
-        rows = rows.sample(frac=1, random_state=0)
-        rows.to_parquet(folder / "flights.parquet", index=False, row_group_size=20_000)
+        shuffled = rows.sample(frac=1, random_state=0)
+        shuffled.to_parquet(folder / "flights.parquet", index=False, row_group_size=20_000)
     return len(encoded), float(encoded["late"].mean())
 
 
