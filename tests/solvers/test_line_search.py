@@ -15,10 +15,8 @@ def search(function, slope):
         tried.append(step)
         return Evaluation(function(step), np.array([slope(step)]))
 
-    found = backtrack(
-        evaluate, lambda there: there.gradient[0], Evaluation(function(0.0), None), slope(0.0)
-    )
-    return found, tried
+    start = Evaluation(function(0.0), np.array([slope(0.0)]))
+    return backtrack(evaluate, start, slope(0.0)), tried
 
 
 def test_a_good_step_is_one_evaluation():
@@ -46,7 +44,7 @@ def test_no_step_goes_down():
     assert len(tried) == 40
 
 
-def test_within_rounding_slopes_decide():
+def test_within_rounding_gradients_decide():
     # (t - 1)^2 times 1e-20 beside 1: values are all 1, or one rounding more.
     rising = np.nextafter(1.0, 2.0)
     found, _ = search(lambda t: rising if t else 1.0, lambda t: 2e-20 * (t - 0.9))

@@ -79,7 +79,6 @@ class LBFGS(Solver[LBFGSState]):
         direction = -_inverse_hessian_times(state.gradient, state.steps, state.changes)
         found = backtrack(
             lambda step: self.objective.evaluate(state.parameters + step * direction, fold),
-            lambda trial: dot(trial.gradient, direction),
             Evaluation(state.value, state.gradient),
             dot(state.gradient, direction),
         )

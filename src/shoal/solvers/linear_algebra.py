@@ -25,7 +25,9 @@ def norm(x: Float64Array) -> float:
 def product(A: Float64Array, B: Float64Array) -> Float64Array:
     """The matrix product of A (n, m) with B (m,) or (m, k)."""
     columns = np.ascontiguousarray(B.T if B.ndim == 2 else B[None])
-    found = np.stack([(A * column).sum(axis=1) for column in columns], axis=1)
+    found = np.empty((len(A), len(columns)))
+    for position, column in enumerate(columns):
+        found[:, position] = (A * column).sum(axis=1)
     return found if B.ndim == 2 else found[:, 0]
 
 

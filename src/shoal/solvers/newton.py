@@ -68,7 +68,6 @@ class Newton(Solver[NewtonState]):
         here = Evaluation(state.value, state.gradient, state.hessian)
         found = backtrack(
             lambda step: self.objective.evaluate_hessian(state.parameters + step * direction, fold),
-            lambda trial: dot(trial.gradient, direction),
             here,
             dot(state.gradient, direction),
         )
