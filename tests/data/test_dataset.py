@@ -25,8 +25,21 @@ def test_making_one_reads_no_rows():
 
 def test_reads_one_cell_in_pieces():
     dataset = synthetic_dataset(2500, 2)
-    found = list(dataset.read(dataset.cells[2], 300))
-    assert [(block.first_row, block.n_rows) for block in found] == [(2000, 300), (2300, 200)]
+    found = list(dataset.read(dataset.cells[2], 320))
+    assert [(block.first_row, block.n_rows) for block in found] == [(2000, 320), (2320, 180)]
+
+
+def test_blocks_are_of_whole_windows():
+    dataset = synthetic_dataset(2500, 2)
+    for window_rows, max_rows, expected in (
+        (64, 300, [256, 256, 256, 232]),
+        (64, 7, [64] * 15 + [40]),
+        (700, 999, [700, 300]),
+        (3, 998, [996, 4]),
+        (2000, 5, [1000]),
+    ):
+        blocks = replace(dataset, window_rows=window_rows).read(dataset.cells[1], max_rows)
+        assert [block.n_rows for block in blocks] == expected
 
 
 def test_a_row_takes_its_features_target_and_weight():

@@ -70,11 +70,11 @@ def test_features_by_position():
 
 
 def test_roles_are_values():
-    y, weight = np.arange(4), np.array([1, 2, 3, 4], dtype=np.int8)
-    dataset = open_dataset(np.ones((4, 2)), target=y, sample_weight=weight)
-    second = blocks(dataset, max_rows=2)[1]
-    assert second.target.tolist() == [2, 3]
-    assert second.sample_weight.tolist() == [3.0, 4.0]
+    y, weight = np.arange(66), np.arange(1, 67, dtype=np.int8)
+    dataset = open_dataset(np.ones((66, 2)), target=y, sample_weight=weight)
+    second = blocks(dataset, max_rows=64)[1]
+    assert second.target.tolist() == [64, 65]
+    assert second.sample_weight.tolist() == [65.0, 66.0]
     assert second.sample_weight.dtype == np.float64
 
 

@@ -1,6 +1,8 @@
 """Plans: a budget in, sizes of blocks out; and what budgets and thread counts may be."""
 
 import os
+from collections import namedtuple
+from dataclasses import replace
 
 import numpy as np
 import psutil
@@ -14,6 +16,18 @@ from shoal.data.arrays import ArraySource
 from shoal.data.dataset import Dataset
 from shoal.data.plan import available_memory_bytes, format_bytes, memory_bytes, plan, threads
 from shoal.exceptions import MemoryBudgetError, ParameterError
+
+pmem = namedtuple("pmem", ["rss"])
+
+
+@pytest.fixture(autouse=True)
+def libraries(monkeypatch):
+    """Plans for a process whose libraries take 64 MB of the budget."""
+    measured = planning._libraries_bytes
+    measured.cache_clear()
+    monkeypatch.setattr(planning, "_libraries_bytes", lambda: 64_000_000)
+    yield measured
+    measured.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -47,6 +61,17 @@ def test_memory_is_half_of_what_is_available():
     available = psutil.virtual_memory().available
     assert memory_bytes(None) <= available_memory_bytes() // 2 + (256 << 20)
     assert available_memory_bytes() <= available + (512 << 20)
+
+
+@pytest.mark.parametrize(
+    ("held", "left_to_libraries"), [(10, 0), (160, 34), (247, 121), (9000, 128)]
+)
+def test_what_a_process_holds_before_its_first_pass_is_left_to_it(
+    monkeypatch, libraries, held, left_to_libraries
+):
+    process = type("Process", (), {"memory_info": lambda _: pmem(held * 10**6)})
+    monkeypatch.setattr(psutil, "Process", process)
+    assert libraries() == left_to_libraries * 10**6
 
 
 @pytest.mark.parametrize("bad", [0, -1, 1.0, "2", True])
@@ -123,11 +148,23 @@ def test_arrays_cost_nothing_and_keep_threads_busy():
     found = plan(Dataset(ArraySource(np.zeros((1_000_000, 16))), tuple(range(16))), 1000, 2)
     assert found.are_views
     assert found.in_flight_bytes == found.cached_bytes == 0
-    assert found.block_rows == 125_000
+    assert found.block_rows == 125_000 // 64 * 64
     wide = plan(Dataset(ArraySource(np.zeros((20_000, 1000))), tuple(range(1000))), 1000, 2)
     assert wide.block_rows * wide.row_bytes <= 2**24
     short = plan(Dataset(ArraySource(np.zeros((20_000, 2))), (0, 1)), 1000, 2)
     assert short.block_rows == 4096
+
+
+@pytest.mark.parametrize("window_rows", [1, 48, 1000, 50_000, 10**7])
+def test_blocks_are_whole_windows_or_all_rows(window_rows):
+    dataset = replace(synthetic_dataset(10**6, 64, 10**5), window_rows=window_rows)
+    for memory in (10**8, 10**9, 10**11):
+        try:
+            block_rows = plan(dataset, memory, 2).block_rows
+        except MemoryBudgetError:
+            assert window_rows * dataset.row_bytes * 8 > memory // 4
+        else:
+            assert block_rows % window_rows == 0 or block_rows == dataset.n_rows
 
 
 def test_converted_arrays_count():

@@ -1,5 +1,7 @@
 """From what a source hands over to blocks: roles, types, dropped rows, checks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,6 +26,7 @@ FORMS = {
 
 
 def blocks(dataset, max_rows=7):
+    dataset = replace(dataset, window_rows=1)
     return [block for cell in dataset.cells for block in dataset.read(cell, max_rows)]
 
 

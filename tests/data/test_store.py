@@ -18,7 +18,7 @@ from shoal.exceptions import CorruptFileError, DiskFullError, NonFiniteError
 pytestmark = pytest.mark.usefixtures("no_leaks")
 
 
-def store_of(dataset, kept_rows, block_rows=300, n_threads=2, beside_row_bytes=8, **settings):
+def store_of(dataset, kept_rows, block_rows=320, n_threads=2, beside_row_bytes=8, **settings):
     """A store that keeps so many rows in memory."""
     good = plan(dataset, 10**9, n_threads, beside_row_bytes)
     row = good.row_bytes
@@ -109,8 +109,8 @@ def test_memory_keeps_what_the_plan_says(no_leaks):
     store = store_of(synthetic_dataset(5700), 1700)
     taken(store)
     kept = [place for place in store.find(store._dataset.cells) if hasattr(place, "X")]
-    assert 1700 - 300 < sum(block.n_rows for block in kept) <= 1700
-    assert [block.first_row for block in kept] == [0, 300, 600, 900, 1000, 1300, 1900]
+    assert 1700 - 320 < sum(block.n_rows for block in kept) <= 1700
+    assert [block.first_row for block in kept] == [0, 320, 640, 960, 1000, 1320, 1960]
     assert len(list(no_leaks.rglob("blocks"))) == 1
     store.close()
     assert not list(no_leaks.rglob("blocks"))
@@ -345,7 +345,7 @@ def test_dropped_rows_keep_their_numbers():
     X = np.arange(6000.0).reshape(3000, 2)
     X[::7, 1] = np.nan
     dataset = Dataset(ArraySource(X), (0, 1), missing="drop", dtype=np.dtype(np.float32))
-    store = store_of(dataset, 500, block_rows=300)
+    store = store_of(dataset, 500, block_rows=320)
     expected = np.flatnonzero(np.arange(3000) % 7)
     for _ in range(3):
         rows = np.sort(np.concatenate([block.row_numbers for block in taken(store, 2)]))

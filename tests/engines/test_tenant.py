@@ -108,6 +108,15 @@ def test_messages_are_small(monkeypatch: pytest.MonkeyPatch) -> None:
     assert max(sent) < 200_000
 
 
+def test_messages_cut_no_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tenants, "_MESSAGE_BYTES", 30_000)
+    dataset = replace(open_dataset(VALUES), window_rows=1000)
+    pieces = [piece for message in messages(dataset, dataset.cells) for piece in message]
+    starts = {piece.first_row - dataset.cells[piece.cell].first_row for piece in pieces}
+    assert len(starts) > 10
+    assert all(start % 1000 == 0 for start in starts)
+
+
 def test_columns_stay_together() -> None:
     dataset = column_major(VALUES)
     pieces = [piece for message in messages(dataset, dataset.cells) for piece in message]

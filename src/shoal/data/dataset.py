@@ -41,6 +41,10 @@ class Dataset:
         Whether each row is divided by its euclidean norm as it is read.
     classes : TargetClasses, default=None
         How targets, which are labels of classes, become numbers as they are read.
+    window_rows : int, default=64
+        Every block of a cell begins at a multiple of so many rows from the cell's first row,
+        dropped rows counted, whatever the budget: what is computed window by window does not
+        depend on the size of blocks.
     """
 
     source: Source
@@ -51,6 +55,7 @@ class Dataset:
     missing: Literal["error", "drop"] = "error"
     unit_rows: bool = False
     classes: TargetClasses | None = None
+    window_rows: int = 64
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -90,7 +95,11 @@ class Dataset:
         return planning.row_bytes(self)
 
     def read(self, cell: Cell, max_rows: int) -> Iterator[Block]:
-        """The blocks of one cell, in row order, of at most `max_rows` rows each, unchecked."""
+        """The blocks of one cell, in row order.
+
+        They are of whole windows, but for the cell's last: as many as `max_rows` rows hold, one
+        at least.
+        """
         return BlockReader(self).read(cell, max_rows)
 
     def with_unit_rows(self) -> "Dataset":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeGuard
 import numpy as np
 import psutil
 
+from shoal.data.windows import whole_windows
 from shoal.exceptions import MemoryBudgetError, ParameterError
 
 if TYPE_CHECKING:
@@ -38,9 +39,15 @@ _LEAST_ROWS = 64
 #: Share of the budget left to what no plan sees: allocators round up and give back late.
 _SLACK = 1 / 8
 
-#: And this, but half of the budget at most: of what scikit-learn imports where it is installed,
-#: pandas above all, so much does not fit the 150 MB that come on top of budgets.
-_LIBRARIES_BYTES = 64_000_000
+#: What Python and the libraries may take on top of a budget.
+_ON_TOP_BYTES = 150_000_000
+
+#: What they take more once passes run, such as memory that readers of files keep for themselves.
+_IN_USE_BYTES = 24_000_000
+
+#: Of what a process holds before its first pass no more than this, with what may stand on top of a
+#: budget, is taken for libraries: the rest is the user's data.
+_MOST_LIBRARIES_BYTES = 128_000_000
 
 #: A Python string with its place in an array.
 _OBJECT_BYTES = 72
@@ -61,7 +68,7 @@ class Plan:
     n_rows, row_bytes : int
         Size of the dataset, and of one decoded row.
     block_rows : int
-        Rows of a block, at most.
+        Rows of a block, at most: whole windows, or all rows.
     blocks_in_flight : int
         Blocks being decoded, read ahead or in hand at a time, at most.
     in_flight_bytes : int
@@ -262,18 +269,29 @@ def _check_room(room: int, needs: _Needs, dataset: "Dataset", memory_bytes: int)
 
 def _least_rows(dataset: "Dataset") -> int:
     """Rows of the smallest blocks that are planned."""
-    return min(_LEAST_ROWS, dataset.n_rows)
+    return min(whole_windows(_LEAST_ROWS, dataset.window_rows), dataset.n_rows)
 
 
 def _room(memory_bytes: int) -> int:
     """What a budget leaves to blocks and what stands beside them."""
-    slack = round(memory_bytes * _SLACK) + _LIBRARIES_BYTES
+    slack = round(memory_bytes * _SLACK) + _libraries_bytes()
     return memory_bytes - min(slack, memory_bytes // 2)
 
 
 def _budget(room: int) -> int:
     """The smallest budget that leaves this room."""
-    return min(2 * room, round((room + _LIBRARIES_BYTES) / (1 - _SLACK)) + 1)
+    return min(2 * room, round((room + _libraries_bytes()) / (1 - _SLACK)) + 1)
+
+
+@cache
+def _libraries_bytes() -> int:
+    """What budgets leave to libraries that do not fit beside them, half of a budget at most.
+
+    scikit-learn imports pandas where it is installed, and what the same libraries take differs by
+    40 MB from machine to machine: so it is measured, once in the life of a process.
+    """
+    held_bytes: int = psutil.Process().memory_info().rss
+    return min(max(held_bytes + _IN_USE_BYTES - _ON_TOP_BYTES, 0), _MOST_LIBRARIES_BYTES)
 
 
 def _block_rows(dataset: "Dataset", row: int, n_threads: int, rows_that_fit: int | None) -> int:
@@ -283,7 +301,8 @@ def _block_rows(dataset: "Dataset", row: int, n_threads: int, rows_that_fit: int
         rows = min(rows, max(_FEW_ROWS, -(-dataset.n_rows // (4 * n_threads))))
     if rows_that_fit is not None:
         rows = min(rows, rows_that_fit)
-    return max(1, min(max(rows, _LEAST_ROWS), dataset.n_rows))
+    rows = whole_windows(max(rows, _LEAST_ROWS), dataset.window_rows)
+    return max(1, min(rows, dataset.n_rows))
 
 
 def _are_views(dataset: "Dataset") -> bool:

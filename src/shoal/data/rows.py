@@ -12,6 +12,7 @@ from shoal.data.arrays import matrix_of
 from shoal.data.block import Block
 from shoal.data.source import Cell
 from shoal.data.target_classes import TargetClasses
+from shoal.data.windows import cut_at_windows, length, whole_windows
 from shoal.exceptions import DataError, NonFiniteError, SchemaError
 
 if TYPE_CHECKING:
@@ -30,10 +31,13 @@ class BlockReader:
         self._columns = dataset.columns_read
 
     def read(self, cell: Cell, max_rows: int) -> Iterator[Block]:
-        """The blocks of one cell, in row order, of at most `max_rows` rows each."""
+        """The blocks of one cell, in row order, as of `Dataset.read`."""
+        window_rows = self._dataset.window_rows
+        max_rows = whole_windows(max_rows, window_rows)
+        pieces = self._dataset.source.read(cell, self._columns, max_rows)
         start = 0
-        for rows in self._dataset.source.read(cell, self._columns, max_rows):
-            n_rows = rows[0].shape[0] if isinstance(rows, list) else rows.shape[0]
+        for rows in cut_at_windows(pieces, cell.n_rows, window_rows, max_rows):
+            n_rows = length(rows)
             block = self._block(rows, cell, start, n_rows)
             # Nothing of this block may be held here while the source decodes the next one.
             del rows

@@ -19,6 +19,7 @@ from shoal.data.dataset import Dataset
 from shoal.data.plan import Plan, format_bytes, plan
 from shoal.data.source import Cell, Column, Source
 from shoal.data.store import BlockStore, Scan
+from shoal.data.windows import length, rows_between, whole_windows
 from shoal.engines.cluster_pass import WorkerLostError
 from shoal.engines.local import fold_blocks
 from shoal.engines.statistic import Statistic
@@ -113,7 +114,7 @@ def _pieces(dataset: Dataset, cells: Iterable[Cell]) -> Iterator[Piece]:
     arrays = _role_arrays(dataset)
     if not (dataset.source.in_memory or arrays):
         return
-    max_rows = max(1, _MESSAGE_BYTES // max(1, dataset.row_bytes))
+    max_rows = whole_windows(_MESSAGE_BYTES // max(1, dataset.row_bytes), dataset.window_rows)
     for cell in cells:
         first_row = cell.first_row
         for rows, n_rows in _rows_in_driver(dataset, cell, max_rows):
@@ -132,16 +133,12 @@ def _rows_in_driver(
         return
     for rows in dataset.source.read(cell, dataset.columns_read, max_rows):
         # A slice of a Fortran array would be sent in C order.
-        yield (rows.copy(order="K") if isinstance(rows, np.ndarray) else rows), _n_rows(rows)
+        yield (rows.copy(order="K") if isinstance(rows, np.ndarray) else rows), length(rows)
 
 
 def _role_arrays(dataset: Dataset) -> dict[str, AnyArray]:
     roles = {role: getattr(dataset, role) for role in _ROLES}
     return {role: values for role, values in roles.items() if isinstance(values, np.ndarray)}
-
-
-def _n_rows(rows: Any) -> int:
-    return int(rows[0].shape[0] if isinstance(rows, list) else rows.shape[0])
 
 
 class SentRows(Source):
@@ -178,9 +175,9 @@ class SentRows(Source):
 
     def read(self, cell: Cell, columns: Sequence[int], max_rows: int) -> Iterator[Rows]:
         for rows in self._pieces[cell.index]:
-            for start in range(0, _n_rows(rows), max_rows):
-                here = slice(start, start + max_rows)
-                yield [part[here] for part in rows] if isinstance(rows, list) else rows[here]
+            n_rows = length(rows)
+            for start in range(0, n_rows, max_rows):
+                yield rows_between(rows, start, min(start + max_rows, n_rows))
 
     def fingerprint(self) -> str:
         # The driver has hashed the values, where anybody asked for it.

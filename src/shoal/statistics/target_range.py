@@ -1,50 +1,66 @@
-"""Smallest and largest target, and whether a loss can take all of them."""
+"""Smallest and largest value of each target."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
+from shoal._typing import Float64Array
 from shoal.data.block import Block
 from shoal.engines.statistic import Statistic
-from shoal.losses import Loss
-from shoal.statistics.target_codes import TargetCodes
-
-#: Smallest and largest; infinities of the wrong sign where there are no rows.
-Extremes = tuple[float, float]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TargetRange(Statistic[Extremes, Extremes]):
-    """Smallest and largest target over all outputs.
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Where some targets lie.
 
-    One pass, O(1) memory.
+    Attributes
+    ----------
+    minimum, maximum : ndarray of shape (n_outputs,), float64
+        Infinities of the wrong sign where there are no rows.
+    """
+
+    minimum: Float64Array
+    maximum: Float64Array
+
+    @property
+    def middle(self) -> Float64Array:
+        """Halfway between the two, shape (n_outputs,)."""
+        # Not half of their sum, which may be infinite.
+        middle: Float64Array = self.minimum / 2 + self.maximum / 2
+        return middle
+
+
+@dataclass(frozen=True, slots=True)
+class TargetRange(Statistic[Bounds, Bounds]):
+    """Smallest and largest value of each of `n_outputs` numeric targets.
+
+    One pass, O(n_outputs) memory.
 
     Parameters
     ----------
-    loss : Loss
-        Whose domain the targets are to lie in.
-    codes : TargetCodes
-
-    Raises
-    ------
-    DataError
-        In the pass, where a target lies outside the domain of the loss.
+    n_outputs : int
     """
 
-    loss: Loss
-    codes: TargetCodes = field(default_factory=TargetCodes)
+    n_outputs: int
 
-    def zero(self) -> Extremes:
-        return np.inf, -np.inf
+    def zero(self) -> Bounds:
+        return Bounds(np.full(self.n_outputs, np.inf), np.full(self.n_outputs, -np.inf))
 
-    def update(self, partial: Extremes, block: Block) -> Extremes:
-        target = self.codes(block)
-        self.loss.check_target(target)
-        # Adding 0.0 makes -0.0 equal to 0.0 to the last bit.
-        return self.merge(partial, (float(target.min()) + 0.0, float(target.max()) + 0.0))
+    def update(self, partial: Bounds, block: Block) -> Bounds:
+        targets = targets_of(block)
+        return self.merge(partial, Bounds(targets.min(axis=0), targets.max(axis=0)))
 
-    def merge(self, partial: Extremes, other: Extremes) -> Extremes:
-        return min(partial[0], other[0]), max(partial[1], other[1])
+    def merge(self, partial: Bounds, other: Bounds) -> Bounds:
+        return Bounds(
+            np.minimum(partial.minimum, other.minimum), np.maximum(partial.maximum, other.maximum)
+        )
 
-    def result(self, partial: Extremes) -> Extremes:
+    def result(self, partial: Bounds) -> Bounds:
         return partial
+
+
+def targets_of(block: Block) -> Float64Array:
+    """The targets of a block as numbers, shape (n_rows, n_outputs), in C order."""
+    assert block.target is not None
+    targets = np.asarray(block.target, dtype=np.float64, order="C")
+    return targets.reshape(block.n_rows, -1)
