@@ -41,9 +41,7 @@ def predict_dataset(
     """
     names = getattr(estimator, "feature_names_in_", None)
     if is_paths(X) and names is not None:
-        return open_dataset(
-            X, features=list(names), target=target, sample_weight=sample_weight
-        )
+        return open_dataset(X, features=list(names), target=target, sample_weight=sample_weight)
     if isinstance(X, Dataset):
         if names is not None and tuple(names) != X.feature_names:
             raise ColumnError(

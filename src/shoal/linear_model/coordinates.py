@@ -62,7 +62,7 @@ class Coordinates:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(n_outputs, n_features)"""
+        """Of the coefficients: (n_outputs, n_features)."""
         return self.scale.shape
 
     def model(self, parameters: Float64Array) -> tuple[Float64Array, Float64Array]:

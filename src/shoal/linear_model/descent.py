@@ -45,6 +45,11 @@ class Descent:
     tol: float
     learning_rate: LearningRate
 
+    @property
+    def is_textbook(self) -> bool:
+        """Whether steps are those of the textbook, at a rate that has no meaning elsewhere."""
+        return self.solver == "gradient_descent" and self.learning_rate != "backtracking"
+
     def run(
         self,
         objective: Objective,
@@ -63,7 +68,7 @@ class Descent:
             fold,
             checkpoint=checkpoint,
             progress=progress,
-            attributes=lambda state: attributes(state.parameters) | {"n_iter_": state.n_iter},
+            attributes=lambda state: {"n_iter_": state.n_iter, **attributes(state.parameters)},
         )
         if status is Status.MAX_ITER:
             warnings.warn(

@@ -104,8 +104,8 @@ class LinearClassifier(ClassifierMixin, LinearPredictor, ABC):
         """
         check_is_fitted(self)
         dataset = self._opened(X, target_role(self, X, y), sample_weight)
-        hits = _Hits(_Labels(_Positions(self._raw()), self.classes_))
-        right, total = current_engine().fold(dataset, ExactSum(hits, 2))
+        sums = ExactSum(Hits(self._raw(), self.classes_), 2)
+        right, total = current_engine().fold(dataset, sums)
         return float(right / total)
 
 
@@ -155,12 +155,21 @@ class _Labels:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Hits:
-    """Weights of rows whose label is predicted, and of all rows, shape (2, n_rows)."""
+class Hits:
+    """Weights of rows whose label is predicted, and of all rows, shape (2, n_rows).
 
-    labels: _Labels
+    Parameters
+    ----------
+    raw : RawPredictions
+    labels : ndarray of shape (n_classes,)
+        As the target has them.
+    """
+
+    raw: RawPredictions
+    labels: AnyArray
 
     def __call__(self, block: Block) -> Float64Array:
         assert block.target is not None
         weight = np.ones(block.n_rows) if block.sample_weight is None else block.sample_weight
-        return np.stack([weight * (self.labels(block) == block.target.ravel()), weight])
+        predicted = _Labels(_Positions(self.raw), self.labels)(block)
+        return np.stack([weight * (predicted == block.target.ravel()), weight])

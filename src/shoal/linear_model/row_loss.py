@@ -64,3 +64,8 @@ class RowLoss(MeanLoss):
             target_range=(float(targets.minimum.min()), float(targets.maximum.max())),
             bound=bound,
         )
+
+    def evaluate_hessian(
+        self, coef: Float64Array, intercept: Float64Array, fold: Fold
+    ) -> LossMeans:
+        raise NotImplementedError

@@ -40,6 +40,12 @@ class Summary:
     shift: Float64Array
     dtype: np.dtype[np.floating]
 
+    @property
+    def squares_about_shift(self) -> Float64Array:
+        """Mean squares of the features about the shift, shape (n_features,)."""
+        squares: Float64Array = self.moments.variance + (self.moments.mean - self.shift) ** 2
+        return squares
+
 
 def ranges(dataset: Dataset, n_outputs: int, fold: Fold) -> tuple[ColumnRange, Bounds]:
     """Ranges of features and targets. One pass.

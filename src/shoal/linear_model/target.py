@@ -124,7 +124,8 @@ def _weights(found: ClassWeights, class_weight: Mapping[Any, float] | str) -> Fl
             )
         present = found.weights > 0
         mean = found.weights.sum() / present.sum()
-        return np.divide(mean, found.weights, out=np.zeros(len(present)), where=present)
+        weights: Float64Array = np.where(present, mean / np.where(present, found.weights, 1.0), 0.0)
+        return weights
     labels: list[Any] = found.labels.tolist()
     unknown = [label for label in class_weight if label not in labels]
     left_out = [label for label in labels if label not in class_weight]
