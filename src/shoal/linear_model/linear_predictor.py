@@ -11,13 +11,13 @@ from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils.validation import check_is_fitted
 
-from shoal import _kernels
 from shoal._typing import AnyArray, Float64Array
 from shoal.data.block import Block
 from shoal.data.dataset import Dataset
 from shoal.data.predictions import write_predictions
 from shoal.data.validation import predict_dataset
 from shoal.engines.current import current_engine
+from shoal.statistics.raw_predictions import raw_predictions
 
 
 class LinearPredictor(CallbackSupportMixin, BaseEstimator, ABC):
@@ -59,14 +59,7 @@ class RawPredictions:
     intercept: Float64Array
 
     def __call__(self, block: Block) -> Float64Array:
-        X = block.X
-        raw = np.empty((block.n_rows, len(self.coef)))
-        if isinstance(X, np.ndarray):
-            _kernels.linear_predict(X, self.coef, self.intercept, raw)
-        else:
-            rows = (X.data, X.indices, X.indptr)
-            _kernels.linear_predict_csr(*rows, self.coef, self.intercept, raw)
-        return raw
+        return raw_predictions(block, self.coef, self.intercept)
 
 
 def gathered(

@@ -36,7 +36,7 @@ from shoal.statistics.exact_sum import ExactSum
 
 #: Shares of a class below this are taken to be this, where the fit begins.
 LEAST_SHARE = 1e-6
-#: What the course of a fit depends on.
+#: Parameters that the course of a fit depends on.
 COURSE = ("C", "l1_ratio", "tol", "fit_intercept", "class_weight", "solver", "learning_rate")
 
 
@@ -126,7 +126,7 @@ class LogisticRegression(LinearClassifier):
 
     Steps are taken in columns that are centred and scaled, inside the kernels: data stay as they
     are. The fit begins at the constant model (the log odds of the classes), where scikit-learn's
-    begins at 0. Coefficients are float64 whatever the type of the data. Of two classes
+    begins at 0, as the textbook's does here. Coefficients are float64 whatever the type of the data. Of two classes
     ``predict_proba`` loses no digits of small probabilities. scikit-learn's ``dual`` and
     ``intercept_scaling`` are of a solver that is not here, and ``penalty`` is `C` and `l1_ratio`.
 
@@ -301,10 +301,12 @@ class LogisticRegression(LinearClassifier):
             L1(alpha * self.l1_ratio),
             self.fit_intercept,
         )
-        intercept = _log_odds(share) if self.fit_intercept else np.zeros(len(problem.curvature))
-        start = started(self, (len(intercept), dataset.n_features), intercept)
-        saved = kept_at(checkpoint, self, dataset, COURSE, start)
         descent = Descent(self._chosen_solver(), self.max_iter, self.tol, self.learning_rate)
+        is_constant = self.fit_intercept and not descent.is_textbook
+        intercept = _log_odds(share) if is_constant else np.zeros(len(problem.curvature))
+        start = started(self, (len(intercept), dataset.n_features), intercept)
+        course = tuple(getattr(self, name) for name in COURSE)
+        saved = kept_at(checkpoint, self, dataset, course, start)
         return problem.descend(descent, start, fold, saved, progress)
 
     def _chosen_solver(self) -> str:

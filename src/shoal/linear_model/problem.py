@@ -113,7 +113,7 @@ def attributes(model: LinearModel) -> Mapping[str, Any]:
 
 def started(estimator: Any, shape: tuple[int, int], intercept: Float64Array) -> LinearModel:
     """Where a fit begins: at the last model with ``warm_start``, else at this constant one."""
-    if estimator.warm_start and hasattr(estimator, "coef_"):
+    if getattr(estimator, "warm_start", False) and hasattr(estimator, "coef_"):
         coef = np.atleast_2d(np.asarray(estimator.coef_, dtype=np.float64))
         if coef.shape == shape:
             at = np.broadcast_to(np.asarray(estimator.intercept_, dtype=np.float64), len(coef))
@@ -122,16 +122,14 @@ def started(estimator: Any, shape: tuple[int, int], intercept: Float64Array) -> 
 
 
 def kept_at(
-    path: Any, estimator: Any, dataset: Dataset, course: tuple[str, ...], start: LinearModel
+    path: Any, estimator: Any, dataset: Dataset, course: tuple[Any, ...], start: LinearModel
 ) -> Checkpoint | None:
-    """The checkpoint of a fit, refused for other data or another course of it.
+    """The checkpoint of a descent, refused for other data or another course of it.
 
-    `course` names the parameters that the course depends on, beside the start.
+    `course` holds what the course depends on, beside data and start.
     """
     if path is None:
         return None
-    values = [getattr(estimator, name) for name in course]
-    fingerprint = _archive.fingerprint(
-        (type(estimator).__name__, repr(values), start.coef, start.intercept)
-    )
+    made_for = (type(estimator).__name__, repr(course), start.coef, start.intercept)
+    fingerprint = _archive.fingerprint(made_for)
     return Checkpoint(path, data=dataset.fingerprint, parameters=fingerprint)

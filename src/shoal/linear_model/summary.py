@@ -30,8 +30,9 @@ class Summary:
     moments : ColumnMoments
     shift : ndarray of shape (n_features,), float64
         The mean, rounded to the type of the data so that subtracting it from float32 values is
-        exact in float64; zeros for sparse data, which stay sparse.
+        exact in float64.
     dtype : numpy.dtype
+    is_sparse : bool
     """
 
     range: ColumnRange
@@ -39,6 +40,12 @@ class Summary:
     moments: ColumnMoments
     shift: Float64Array
     dtype: np.dtype[np.floating]
+    is_sparse: bool
+
+    @property
+    def target_range(self) -> tuple[float, float]:
+        """Smallest and largest target over all outputs."""
+        return float(self.targets.minimum.min()), float(self.targets.maximum.max())
 
     @property
     def squares_about_shift(self) -> Float64Array:
@@ -67,11 +74,9 @@ def ranges(dataset: Dataset, n_outputs: int, fold: Fold) -> tuple[ColumnRange, B
 def summarize(dataset: Dataset, n_outputs: int, fold: Fold) -> Summary:
     """Ranges, means and variances. Two passes."""
     found, targets = ranges(dataset, n_outputs, fold)
-    is_sparse = dataset.source.is_sparse
     moments = fold(Moments.within(found, _middle(dataset, found), dataset.is_weighted))
-    mean = np.zeros(dataset.n_features) if is_sparse else moments.mean
-    shift = mean.astype(dataset.dtype).astype(np.float64)
-    return Summary(found, targets, moments, shift, dataset.dtype)
+    shift = moments.mean.astype(dataset.dtype).astype(np.float64)
+    return Summary(found, targets, moments, shift, dataset.dtype, dataset.source.is_sparse)
 
 
 def second_moments(
