@@ -19,7 +19,7 @@ from shoal.linear_model.linear_predictor import (
     gathered,
     written,
 )
-from shoal.linear_model.target import target_role
+from shoal.linear_model.target import target_role, weights_of
 from shoal.losses import Loss
 from shoal.statistics.exact_sum import ExactSum
 
@@ -170,6 +170,6 @@ class Hits:
 
     def __call__(self, block: Block) -> Float64Array:
         assert block.target is not None
-        weight = np.ones(block.n_rows) if block.sample_weight is None else block.sample_weight
+        weight = weights_of(block)
         predicted = _Labels(_Positions(self.raw), self.labels)(block)
         return np.stack([weight * (predicted == block.target.ravel()), weight])

@@ -19,7 +19,7 @@ from shoal.linear_model.linear_predictor import (
     gathered,
     written,
 )
-from shoal.linear_model.target import numeric_target, target_role
+from shoal.linear_model.target import TargetSums, numeric_target, target_role, weights_of
 from shoal.losses import HalfSquaredError, Loss
 from shoal.statistics.exact_sum import ExactSum
 from shoal.statistics.target_range import targets_of
@@ -89,7 +89,7 @@ class LinearRegressor(RegressorMixin, LinearPredictor, ABC):
         role = numeric_target(target_role(self, X, y, multi_output=True))
         dataset = self._opened(X, role, sample_weight)
         raw, n_outputs = self._raw(), len(np.atleast_2d(self.coef_))
-        sums = ExactSum(_TargetSums(), n_outputs + 1)
+        sums = ExactSum(TargetSums(), n_outputs + 1)
         totals = current_engine().fold(_target_alone(dataset), sums)
         about = _Deviances(raw, self._loss(), totals[1:] / totals[0], deviance)
         left = current_engine().fold(dataset, ExactSum(about, 2 * n_outputs))
@@ -109,10 +109,6 @@ def _squared_error(target: Float64Array, prediction: Float64Array) -> Float64Arr
     return (target - prediction) ** 2
 
 
-def _weights(block: Block) -> Float64Array:
-    return np.ones(block.n_rows) if block.sample_weight is None else block.sample_weight
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Predictions:
     """Predictions of a block's rows, shape (n_rows, n_outputs) or (n_rows,)."""
@@ -124,15 +120,6 @@ class _Predictions:
     def __call__(self, block: Block) -> Float64Array:
         predictions = self.loss.inverse_link(self.raw(block))
         return predictions[:, 0] if self.flat else predictions
-
-
-@dataclass(frozen=True, slots=True)
-class _TargetSums:
-    """Weights and weighted targets, shape (1 + n_outputs, n_rows)."""
-
-    def __call__(self, block: Block) -> Float64Array:
-        weight = _weights(block)
-        return np.vstack([weight, weight * targets_of(block).T])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,4 +136,4 @@ class _Deviances:
         prediction = self.loss.inverse_link(self.raw(block))
         of_model = self.deviance(target, prediction)
         of_mean = self.deviance(target, np.broadcast_to(self.mean, target.shape))
-        return _weights(block) * np.vstack([of_model.T, of_mean.T])
+        return weights_of(block) * np.vstack([of_model.T, of_mean.T])

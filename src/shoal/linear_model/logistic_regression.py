@@ -126,9 +126,10 @@ class LogisticRegression(LinearClassifier):
 
     Steps are taken in columns that are centred and scaled, inside the kernels: data stay as they
     are. The fit begins at the constant model (the log odds of the classes), where scikit-learn's
-    begins at 0, as the textbook's does here. Coefficients are float64 whatever the type of the data. Of two classes
-    ``predict_proba`` loses no digits of small probabilities. scikit-learn's ``dual`` and
-    ``intercept_scaling`` are of a solver that is not here, and ``penalty`` is `C` and `l1_ratio`.
+    begins at 0, as the textbook's does here. Coefficients are float64 whatever the type of the
+    data. Of two classes ``predict_proba`` loses no digits of small probabilities. scikit-learn's
+    ``dual`` and ``intercept_scaling`` are of a solver that is not here, and ``penalty`` is `C` and
+    `l1_ratio`.
 
     References
     ----------

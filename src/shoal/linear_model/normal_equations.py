@@ -25,11 +25,14 @@ class LeastSquares:
     gaps : ndarray of shape (n_outputs,), float64
         Duality gaps: by how much the objective is above its minimum, at most; 0 where equations
         were solved.
+    is_converged : bool
+        Whether all gaps are small enough.
     """
 
     model: LinearModel
     n_iter: int
     gaps: Float64Array
+    is_converged: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,7 +92,7 @@ class NormalEquations:
             coef = np.stack([solve_nonnegative(A, c) for c in np.ascontiguousarray(self.c.T)])
         else:
             coef = np.ascontiguousarray(solve_semidefinite(A, self.c).T)
-        return LeastSquares(self._model(coef), 1, np.zeros(len(coef)))
+        return LeastSquares(self._model(coef), 1, np.zeros(len(coef)), is_converged=True)
 
     def _swept(
         self, l1: float, l2: float, positive: bool, start: LinearModel, max_iter: int, tol: float
@@ -98,10 +101,12 @@ class NormalEquations:
             ElasticNetProblem(self.A, c, q, positive).solve(l1, l2, coef, max_iter, tol)
             for c, q, coef in zip(self.c.T, self.squares.tolist(), start.coef, strict=True)
         ]
+        gaps = np.array([solution.gap for solution in solutions])
         return LeastSquares(
             self._model(np.stack([solution.coef for solution in solutions])),
             max(solution.n_iter for solution in solutions),
-            np.array([solution.gap for solution in solutions]),
+            gaps,
+            bool((gaps <= tol * self.squares).all()),
         )
 
     def _model(self, coef: Float64Array) -> LinearModel:

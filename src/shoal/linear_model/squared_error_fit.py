@@ -40,14 +40,17 @@ class Solution:
     n_iter : int
         Steps or sweeps; 1 where equations were solved.
     loss_curve : list of float
-    gap : float
-        Largest duality gap over outputs, where sweeps were made.
+    gap : float or None
+        Largest duality gap over outputs; None of a descent.
+    is_converged : bool
+        Whether sweeps ended by themselves; a descent warns for itself.
     """
 
     model: LinearModel
     n_iter: int
     loss_curve: list[float]
-    gap: float = 0.0
+    gap: float | None = None
+    is_converged: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,7 +107,8 @@ class SquaredErrorFit:
                 max_iter=self.descent.max_iter,
                 tol=self.descent.tol,
             )
-            return Solution(found.model, found.n_iter, [first_loss], float(found.gaps.max()))
+            gap, is_converged = float(found.gaps.max()), found.is_converged
+            return Solution(found.model, found.n_iter, [first_loss], gap, is_converged)
 
         return self._path(solve, moments.weight, moments.target_mean)
 

@@ -1,18 +1,20 @@
 """What ``fit`` and ``score`` are given to predict."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from sklearn.utils.validation import column_or_1d
 
 from shoal._typing import Float64Array
+from shoal.data.block import Block
 from shoal.data.dataset import Dataset
 from shoal.data.target_classes import TargetClasses
 from shoal.engines.current import current_engine
 from shoal.exceptions import DataError, ParameterError, SchemaError
 from shoal.statistics.classes import Classes, ClassWeights
+from shoal.statistics.target_range import targets_of
 
 #: What rows of a class weigh, by label; or in inverse proportion to the weight of its rows.
 ClassWeight: TypeAlias = Mapping[Any, float] | Literal["balanced"] | None
@@ -134,3 +136,17 @@ def _weights(found: ClassWeights, class_weight: Mapping[Any, float] | str) -> Fl
             f"The classes, {left_out}, are not in class_weight, which names {unknown} instead."
         )
     return np.array([float(class_weight.get(label, 1.0)) for label in labels])
+
+
+def weights_of(block: Block) -> Float64Array:
+    """The weight of each row, shape (n_rows,)."""
+    return np.ones(block.n_rows) if block.sample_weight is None else block.sample_weight
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSums:
+    """Of a block: weights and weighted targets, shape (1 + n_outputs, n_rows)."""
+
+    def __call__(self, block: Block) -> Float64Array:
+        weight = weights_of(block)
+        return np.vstack([weight, weight * targets_of(block).T])
