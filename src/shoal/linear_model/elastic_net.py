@@ -115,7 +115,7 @@ class ElasticNet(SquaredErrorRegressor):
     >>> model = ElasticNet(alpha=1.0, alphas=[0.0]).fit(X, X @ [2.0, 0.25])
     >>> model.coef_.tolist()
     [1.0, 0.0]
-    >>> model.coef_path_.tolist()
+    >>> model.coef_path_.round(12).tolist()
     [[2.0, 0.25]]
     """
 

@@ -128,6 +128,14 @@ class GeneralizedLinearRegressor(LinearRegressor, ABC):
         """
         return self._explained(X, y, sample_weight, partial(tweedie_deviance, power=self._power()))
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        try:
+            self._loss().check_target(np.array([-1.0]))
+        except ValueError:
+            tags.target_tags.positive_only = True
+        return tags
+
     @abstractmethod
     def _power(self) -> float:
         """The variance is proportional to the mean to this power."""

@@ -34,7 +34,7 @@ from shoal.solvers.fitting import passes_over, restored_on_error
 from shoal.solvers.solver import Fold
 from shoal.statistics.exact_sum import ExactSum
 
-#: Shares of a class below this are taken to be this, where the fit begins.
+#: Shares of a class this close to 0 or 1 are taken to be no closer, where the fit begins.
 LEAST_SHARE = 1e-6
 #: Parameters that the course of a fit depends on.
 COURSE = ("C", "l1_ratio", "tol", "fit_intercept", "class_weight", "solver", "learning_rate")
@@ -291,7 +291,7 @@ class LogisticRegression(LinearClassifier):
         """The model of a dataset whose classes weigh so much."""
         loss = _loss(len(class_weights))
         summary = summarize(dataset, 1, fold)
-        share = np.maximum(class_weights / class_weights.sum(), LEAST_SHARE)
+        share = np.clip(class_weights / class_weights.sum(), LEAST_SHARE, 1 - LEAST_SHARE)
         alpha = 1 / (self.C * summary.moments.weight)
         problem = Problem(
             RowLoss(loss, summary),

@@ -25,7 +25,7 @@ class PoissonRegressor(GeneralizedLinearRegressor):
     fit_intercept : bool, default=True
         Whether there is an intercept; it is not penalised.
     solver : {"auto", "lbfgs", "newton", "nesterov", "gradient_descent"}, default="auto"
-        ``"auto"`` is ``"lbfgs"``. ``"newton"`` needs few passes, each of O(n_features^2) work a row.
+        ``"auto"`` is ``"lbfgs"``. ``"newton"`` needs few passes, of O(n_features^2) work a row.
     max_iter : int, default=100
         Most steps.
     tol : float, default=1e-4
@@ -75,7 +75,8 @@ class PoissonRegressor(GeneralizedLinearRegressor):
 
     References
     ----------
-    J. A. Nelder and R. W. M. Wedderburn, "Generalized linear models", J. R. Stat. Soc. A 135 (1972).
+    J. A. Nelder and R. W. M. Wedderburn, "Generalized linear models", J. R. Stat. Soc. A
+    135 (1972).
 
     Examples
     --------

@@ -102,9 +102,9 @@ class Ridge(SquaredErrorRegressor):
     >>> from shoal.linear_model import Ridge
     >>> X, y = np.array([[-1.0], [1.0]]), np.array([0.0, 4.0])
     >>> model = Ridge(alpha=2.0, alphas=[0.0, 6.0]).fit(X, y)
-    >>> model.coef_.tolist(), model.intercept_
+    >>> model.coef_.round(12).tolist(), model.intercept_
     ([1.0], 2.0)
-    >>> model.coef_path_.tolist()
+    >>> model.coef_path_.round(12).tolist()
     [[2.0], [0.5]]
     """
 

@@ -89,7 +89,7 @@ def found_classes(dataset: Dataset) -> ClassWeights:
     Raises
     ------
     DataError
-        There is but one class, or targets are no labels.
+        There is but one class with rows that weigh something, or targets are no labels.
     """
     # Where rows with missing features are dropped, their labels do not count.
     alone = (
@@ -101,10 +101,11 @@ def found_classes(dataset: Dataset) -> ClassWeights:
     finally:
         if alone is not dataset:
             engine.release(alone)
-    if len(found.labels) < 2:
+    present = found.labels[found.weights > 0]
+    if len(present) < 2:
         raise DataError(
-            f"This solver needs samples of at least 2 classes in the data, but the data contains "
-            f"only one class: {found.labels[0]!r}."
+            "This solver needs samples of at least 2 classes in the data, but the data contains "
+            f"only one class: {(present if len(present) else found.labels)[0]!r}."
         )
     return found
 

@@ -37,7 +37,7 @@ class TweedieRegressor(GeneralizedLinearRegressor):
         What of the mean is linear. ``"auto"`` is ``"identity"`` for a power of 0, else ``"log"``;
         ``"identity"`` is for a power of 0 alone, where scikit-learn takes it for others too.
     solver : {"auto", "lbfgs", "newton", "nesterov", "gradient_descent"}, default="auto"
-        ``"auto"`` is ``"lbfgs"``. ``"newton"`` needs few passes, each of O(n_features^2) work a row.
+        ``"auto"`` is ``"lbfgs"``. ``"newton"`` needs few passes, of O(n_features^2) work a row.
     max_iter : int, default=100
         Most steps.
     tol : float, default=1e-4
