@@ -80,13 +80,13 @@ inline int64_t rows_at_once(int64_t columns) {
 // in place; others go through a buffer that stays in the first-level cache.
 template <class T, class Visit>
 void for_each_strip(const Matrix<T> &x, const int64_t *rows, int64_t n, Visit visit) {
-    constexpr int64_t most_columns = 64;
     if (x.column_stride == 1 && !rows) {
         const int64_t step = rows_at_once(x.columns);
         for (int64_t i = 0; i < n; i += step)
             visit(Strip<T>{x.at(i, 0), x.row_stride, i, std::min(step, n - i), 0, x.columns});
         return;
     }
+    constexpr int64_t most_columns = 64;
     const int64_t step = rows_at_once(std::min(most_columns, x.columns));
     std::vector<T> buffer(step * std::min(most_columns, x.columns));
     for (int64_t i = 0; i < n; i += step)
@@ -104,6 +104,29 @@ void for_each_strip(const Matrix<T> &x, const int64_t *rows, int64_t n, Visit vi
             }
             visit(strip);
         }
+}
+
+// Visits all rows of x as strips of all columns, copied where their values are not neighbours.
+template <class T, class Visit> void for_each_row_strip(const Matrix<T> &x, Visit visit) {
+    const int64_t width = x.columns, step = rows_at_once(width);
+    if (x.column_stride == 1) {
+        for (int64_t i = 0; i < x.rows; i += step)
+            visit(Strip<T>{x.row(i), x.row_stride, i, std::min<int64_t>(step, x.rows - i), 0,
+                           width});
+        return;
+    }
+    std::vector<T> buffer(step * width);
+    for (int64_t i = 0; i < x.rows; i += step) {
+        const int64_t count = std::min<int64_t>(step, x.rows - i);
+        const Strip<T> strip{buffer.data(), width, i, count, 0, width};
+        if (x.row_stride == 1) {
+            prefetch_columns(x, i + count, count, 0, width);
+            transpose(x, i, strip, buffer.data());
+        } else {
+            gather(x, nullptr, strip, buffer.data());
+        }
+        visit(strip);
+    }
 }
 
 }  // namespace shoal

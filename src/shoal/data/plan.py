@@ -320,11 +320,13 @@ def row_bytes(dataset: "Dataset") -> int:
     density = dataset.source.density
     value = dataset.dtype.itemsize + (np.dtype(np.int32).itemsize if density < 1 else 0)
     n_bytes = round(dataset.n_features * value * density)
-    if isinstance(dataset.target, int):
+    if dataset.classes is not None:
+        n_bytes += 8
+    elif isinstance(dataset.target, int):
         n_bytes += dataset.source.columns[dataset.target].dtype.itemsize
     elif dataset.target is not None:
         n_bytes += dataset.target.itemsize * int(np.prod(dataset.target.shape[1:]))
-    if dataset.sample_weight is not None:
+    if dataset.is_weighted:
         n_bytes += 8
     if dataset.missing == "drop":
         n_bytes += 8
@@ -334,6 +336,8 @@ def row_bytes(dataset: "Dataset") -> int:
 def _held_row_bytes(dataset: "Dataset") -> int:
     """Memory a row of a target that is made of Python objects."""
     target = dataset.target
+    if dataset.classes is not None:
+        return 0
     if isinstance(target, int) and dataset.source.columns[target].dtype == object:
         return _OBJECT_BYTES
     return 0
