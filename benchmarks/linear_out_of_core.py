@@ -26,9 +26,9 @@ from out_of_core import (
     stage,
     written,
 )
-from shoal.linear_model import LogisticRegression, SGDClassifier
 
 import shoal
+from shoal.linear_model import LogisticRegression, SGDClassifier
 
 #: Passes, of which half find the cache file's pages in memory.
 MAX_ITER = 6

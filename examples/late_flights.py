@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 from rich.table import Table
-from shoal.linear_model import LogisticRegression, SGDClassifier
 from steps import console, in_own_process, step, steps
 
 import shoal
 from shoal.inspection import loss_curve
+from shoal.linear_model import LogisticRegression, SGDClassifier
 
 FOLDER = Path("demo")
 TRAIN, TEST = FOLDER / "late" / "train", FOLDER / "late" / "test"

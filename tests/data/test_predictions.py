@@ -45,6 +45,14 @@ def test_keeps_the_type(tmp_path, dtype):
     assert pq.read_table(tmp_path / "y.parquet")["y"].to_numpy().dtype == dtype
 
 
+@pytest.mark.parametrize("dtype", ["<U3", object])
+def test_text_is_text(tmp_path, dtype):
+    block = Block(np.empty((2, 0)), 1, np.empty(0), np.empty(0), rows=np.array([1, 3]))
+    values = np.array(["no", "yes"], dtype=dtype)
+    write_predictions(tmp_path / "y.parquet", "y", values.dtype, [(block, values)], 5)
+    assert pq.read_table(tmp_path / "y.parquet")["y"].to_pylist() == [None, "no", None, "yes", None]
+
+
 def failing(error):
     yield from predictions([True] * 5, 5)
     raise error

@@ -1,6 +1,5 @@
 """scikit-learn's contract, for every linear model."""
 
-import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from shoal.linear_model import (

@@ -49,3 +49,11 @@ def to_numpy(values: pa.Array | pa.ChunkedArray) -> AnyArray:
         values = values.cast(pa.from_numpy_dtype(target), safe=False)
     numbers: AnyArray = values.to_numpy(zero_copy_only=False)
     return numbers
+
+
+def type_of(dtype: Any) -> pa.DataType:
+    """The Arrow type of a NumPy or Arrow type; text where NumPy has text or objects."""
+    if isinstance(dtype, pa.DataType):
+        return dtype
+    dtype = np.dtype("object" if dtype == "string" else dtype)
+    return pa.string() if dtype.kind in "OUT" else pa.from_numpy_dtype(dtype)

@@ -9,7 +9,6 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from shoal._typing import Rows
@@ -64,7 +63,7 @@ class CSVSource(Source):
         has_header: bool = True,
     ) -> None:
         self._files = find_files(paths, (".csv", ".csv.gz", ".tsv", ".tsv.gz"))
-        self._schema = {name: _arrow_type(dtype) for name, dtype in (schema or {}).items()}
+        self._schema = {name: arrow.type_of(dtype) for name, dtype in (schema or {}).items()}
         self._delimiter = delimiter
         self._has_header = has_header
         self._types = self._column_types(self._files[0])
@@ -229,11 +228,3 @@ def _regrouped(batches: Iterable[pa.RecordBatch], names: list[str]) -> Iterator[
 
 def _is_gzip(file: File) -> bool:
     return file.name.lower().endswith(".gz")
-
-
-def _arrow_type(dtype: Any) -> pa.DataType:
-    if isinstance(dtype, pa.DataType):
-        return dtype
-    if dtype in (str, object, "str", "string", "object"):
-        return pa.string()
-    return pa.from_numpy_dtype(np.dtype(dtype))

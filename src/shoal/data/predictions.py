@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike
 
 from shoal import _archive
 from shoal._typing import AnyArray
+from shoal.data import arrow
 from shoal.data.block import Block
 
 
@@ -46,7 +47,7 @@ def write_predictions(
     """
     path = Path(path)
     with _archive.replacing(path) as file:
-        _write(file, pa.schema([(name, pa.from_numpy_dtype(dtype))]), predictions, n_rows)
+        _write(file, pa.schema([(name, arrow.type_of(dtype))]), predictions, n_rows)
     return path
 
 
