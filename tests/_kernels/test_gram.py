@@ -25,7 +25,7 @@ def rows(shape, dtype, n_targets=2):
     X = (generator.normal(size=shape) + 3).astype(dtype)
     targets = generator.normal(size=(shape[0], n_targets)) - 1
     weights = generator.random(shape[0])
-    shift = generator.normal(size=shape[1] + n_targets)
+    shift = generator.normal(size=shape[1] + n_targets).astype(dtype).astype(np.float64)
     return X, targets, weights, shift
 
 

@@ -40,7 +40,7 @@ void add_checked(const X &x, const Table<double> &targets, const Input<double> &
     if (weights) require_length(*weights, x.rows, "weights");
     if (ends) require_groups(*ends, x.rows);
     const auto scale = scales_of(exponents, columns);
-    GramGroup<T> group(columns, weights.has_value());
+    GramGroup<T> group(shift.data(), x.columns, columns, weights.has_value());
     add_gram(x, {targets.data(), count, weights ? weights->data() : nullptr}, shift.data(),
              ends ? ends->data() : nullptr, ends ? ends->shape(0) : 0, group,
              {reinterpret_cast<uint64_t *>(sums.data()), scale.data(), std::ldexp(1.0, low_bits),

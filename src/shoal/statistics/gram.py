@@ -81,6 +81,10 @@ class Gram(Statistic[Int64Array, SecondMoments]):
     ) -> "Gram":
         """The statistic for rows and targets of a known range, of float32 or float64 features."""
         n_features = len(found.minimum)
+        # Of the type of the rows, so that subtracting it is one rounding in that type.
+        near = shift.copy()
+        near[:n_features] = shift[:n_features].astype(dtype)
+        shift = near
         largest = np.concatenate(
             [
                 found.largest_distance(shift[:n_features]),
