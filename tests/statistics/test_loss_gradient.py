@@ -4,9 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.statistics.rows import FORMS, blobs, blocks, fold, fold_blocks, forms, weights
+from tests.statistics.rows import FORMS, blobs, blocks, fold, forms, weights
 
-from shoal import _kernels, open_dataset
 from shoal.losses import (
     EpsilonInsensitive,
     HalfBinomial,
@@ -19,7 +18,6 @@ from shoal.statistics.loss_gradient import LossGradient
 from shoal.statistics.range import Range
 from shoal.statistics.target_codes import TargetCodes
 from shoal.testing import check_statistic
-from shoal.testing.bits import bits
 
 N_ROWS, N_FEATURES = 150, 3
 LOSSES = {
