@@ -7,11 +7,11 @@ import numpy as np
 from harness import Goal, Options, Row, interleaved, medians, seconds
 from labelled import Shape, dense
 from peers import equal_threads
-from shoal.losses import HalfBinomial
-from shoal.statistics.loss_gradient import LossGradient
 from threadpoolctl import threadpool_limits
 
 import shoal
+from shoal.losses import HalfBinomial
+from shoal.statistics.loss_gradient import LossGradient
 from shoal.statistics.range import Range
 
 SHAPE = Shape(1_000_000, 64)
@@ -56,6 +56,7 @@ def _loss_passes(X: np.ndarray, labels: np.ndarray, n_threads: int) -> Callable[
         np.zeros(1),
         X.mean(axis=0, dtype=np.float64).astype(X.dtype).astype(np.float64),
         dtype=X.dtype,
+        is_sparse=False,
         target_range=(0.0, 1.0),
     )
 
