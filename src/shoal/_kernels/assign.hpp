@@ -73,8 +73,9 @@ template <class T> struct Margin {
         quadratic = T(slack * rounding_error(features + 6, kDoubleRoundoff));
         underflow = T(4 * (features + 6)) * std::numeric_limits<T>::min();
     }
-    T operator()(T squared_norm) const {
-        const T reach = std::sqrt(squared_norm * norm_factor + underflow) + largest_norm;
+    // Of a norm, or a vector of them.
+    template <class V> V operator()(V squared_norm) const {
+        const V reach = square_root(squared_norm * norm_factor + underflow) + largest_norm;
         return linear * reach + quadratic * (reach * (reach + reach)) + underflow;
     }
     T largest_norm, norm_factor, linear, quadratic, underflow;
@@ -113,16 +114,18 @@ template <class T> struct Leaders {
 // Where the rows of a panel stand once all centres have passed.
 template <class T> struct Standing {
     Standing(const Leaders<T> &of, const Margin<T> &margin) {
+        IntVector<T> close{};
+        for (int v = 0; v < kTileVectors; ++v) {
+            const Vector<T> need = margin(of.norms[v]);
+            // NaN makes a row close too.
+            close |= ~(of.best[v] - of.second[v] > need);
+            store(needed + v * kLanes<T>, need);
+        }
+        has_close_row = any(close);
         std::memcpy(best, of.best, sizeof best);
         std::memcpy(second, of.second, sizeof second);
         std::memcpy(norms, of.norms, sizeof norms);
         std::memcpy(label, of.label, sizeof label);
-        int close = 0;
-        for (int i = 0; i < kPanelRows<T>; ++i) {
-            needed[i] = margin(norms[i]);
-            close += !is_clear(i);
-        }
-        has_close_row = close > 0;
     }
     bool is_clear(int i) const { return best[i] - second[i] > needed[i]; }
 
@@ -266,9 +269,9 @@ template <class T> struct Assignment {
 };
 
 template <class T>
-void assign(const Rows<T> &rows, Centers<T> &centers, std::int32_t *labels, double *distances) {
-    Assignment<T> emit{rows.matrix, centers, labels, distances};
-    nearest(rows, centers, emit);
+void assign(const Matrix<T> &x, Centers<T> &centers, std::int32_t *labels, double *distances) {
+    Assignment<T> emit{x, centers, labels, distances};
+    nearest(Rows<T>{x, nullptr, x.rows}, centers, emit);
 }
 
 }  // namespace shoal

@@ -138,33 +138,27 @@ template <class T> struct PanelBounds {
 
 template <class T> class BoundedAssignment {
   public:
-    BoundedAssignment(const Matrix<T> &matrix, Centers<T> &centers, std::int32_t *labels,
-                      float *upper, float *lower)
-        : matrix(matrix), centers(centers), labels(labels), upper(upper), lower(lower) {}
+    BoundedAssignment(const Matrix<T> &matrix, Centers<T> &centers, const Drift &moved,
+                      std::int32_t *labels, float *upper, float *lower)
+        : matrix(matrix), centers(centers), moved(moved), labels(labels), upper(upper),
+          lower(lower), fast(centers.count + 1) {}
 
-    // Returns how many rows had to be compared with all centres.
-    Index step(const double *drift, const double *separation) {
-        const Drift moved(drift, separation, centers.count);
-        std::vector<std::unique_ptr<FastCenters<T>>> fast(centers.count + 1);
-        Index scanned = 0;
-        for (Index first = 0; first < matrix.rows; first += kBatch) {
-            const Index last = std::min(matrix.rows, first + kBatch);
-            const Plan plan = cheapest(first, last, moved);
-            if (plan.scans_all) {
-                open.resize(last - first);
-                std::iota(open.begin(), open.end(), first);
-            } else {
-                auto &looked_at = fast[plan.n_fast];
-                if (!looked_at)
-                    looked_at = std::make_unique<FastCenters<T>>(centers, moved, plan.n_fast);
-                move_bounds(first, last, moved, moved.beyond(plan.n_fast));
-                settle_open_rows(first, moved, *looked_at);
-                if (!nearly.empty()) look_at(*looked_at, first);
-            }
-            scan_rows(open);
-            scanned += Index(open.size());
+    // Labels rows first .. last; returns how many had to be compared with all centres.
+    Index step(Index first, Index last) {
+        const Plan plan = cheapest(first, last);
+        if (plan.scans_all) {
+            open.resize(last - first);
+            std::iota(open.begin(), open.end(), first);
+        } else {
+            auto &looked_at = fast[plan.n_fast];
+            if (!looked_at)
+                looked_at = std::make_unique<FastCenters<T>>(centers, moved, plan.n_fast);
+            move_bounds(first, last, moved.beyond(plan.n_fast));
+            settle_open_rows(first, *looked_at);
+            if (!nearly.empty()) look_at(*looked_at, first);
         }
-        return scanned;
+        scan_rows(open);
+        return Index(open.size());
     }
 
     // The emit of `nearest`.
@@ -183,8 +177,6 @@ template <class T> class BoundedAssignment {
     }
 
   private:
-    static constexpr Index kBatch = 8 * kRunRows<T>;
-
     struct Plan {
         bool scans_all;
         Index n_fast;
@@ -193,7 +185,7 @@ template <class T> class BoundedAssignment {
     // What costs least on a sample of the rows, in multiply-adds of one lane (0.04 ns where this was
     // measured): packing a row that comes in order costs 200 of them, keeping one by its bounds
     // 150, and sorting out, gathering and packing one that they leave open 1150.
-    Plan cheapest(Index first, Index last, const Drift &moved) const {
+    Plan cheapest(Index first, Index last) const {
         const Index stride = std::max<Index>(1, (last - first) / 256);
         const Index scores = centers.count * centers.features;
         Plan best{true, 0};
@@ -216,10 +208,10 @@ template <class T> class BoundedAssignment {
 
     // Moves the bounds of rows first .. last, and lists those that they leave open. Beside the
     // lower bound on all other centres, `beyond` is that on the others that are slow.
-    void move_bounds(Index first, Index last, const Drift &moved, float slow) {
+    void move_bounds(Index first, Index last, float slow) {
         Index count = 0;
-        open.resize(kBatch);
-        beyond.resize(kBatch);
+        open.resize(last - first);
+        beyond.resize(last - first);
         for (Index i = first; i < last; ++i) {
             const Movement &by = moved[labels[i]];
             upper[i] = rounded_up(upper[i] + by.own);
@@ -233,19 +225,19 @@ template <class T> class BoundedAssignment {
 
     // Settles open rows by what is known of fast centres and by tighter bounds, and lists as
     // `nearly` settled those that only a look at fast centres can settle.
-    void settle_open_rows(Index first, const Drift &moved, const FastCenters<T> &fast) {
+    void settle_open_rows(Index first, const FastCenters<T> &fast) {
         nearly.clear();
-        sort_out(first, moved, fast);
+        sort_out(first, fast);
         // An exact distance costs about as much as the scores of ten centres.
         if (centers.count < 24) return;
         for (const Index i : open)
             upper[i] = distance_above(matrix.row(i), matrix.column_stride, centers.row(labels[i]),
                                       centers.features);
-        sort_out(first, moved, fast);
+        sort_out(first, fast);
     }
 
     // Without branches: what becomes of a row is a coin toss.
-    void sort_out(Index first, const Drift &moved, const FastCenters<T> &fast) {
+    void sort_out(Index first, const FastCenters<T> &fast) {
         Index n_open = 0, n_nearly = Index(nearly.size());
         nearly.resize(nearly.size() + open.size());
         for (const Index i : open) {
@@ -289,9 +281,9 @@ template <class T> class BoundedAssignment {
         // that came together rises) are packed faster: they are all of a smaller matrix.
         if (count && rows.back() - rows.front() == count - 1) {
             const Index first = rows.front();
-            const Matrix<T> run{matrix.row(first), count, matrix.columns, matrix.row_stride,
-                                matrix.column_stride};
-            BoundedAssignment of_run(run, centers, labels + first, upper + first, lower + first);
+            const Matrix<T> run = matrix.between(first, first + count);
+            BoundedAssignment of_run(run, centers, moved, labels + first, upper + first,
+                                     lower + first);
             nearest(Rows<T>{run, nullptr, count}, centers, of_run);
         } else {
             nearest(Rows<T>{matrix, rows.data(), count}, centers, *this);
@@ -300,8 +292,10 @@ template <class T> class BoundedAssignment {
 
     const Matrix<T> &matrix;
     Centers<T> &centers;
+    const Drift &moved;
     std::int32_t *labels;
     float *upper, *lower;
+    std::vector<std::unique_ptr<FastCenters<T>>> fast;  // by their number
     std::vector<std::int64_t> open, nearly;
     std::vector<float> beyond;
     std::optional<PanelBounds<T>> bounds;
@@ -320,8 +314,9 @@ void pairwise_min_separation(const Matrix<T> &points, double *separation) {
     std::vector<std::int32_t> labels(k);
     std::vector<float> upper(k, std::numeric_limits<float>::infinity()), lower(k);
     const std::vector<double> still(k);
-    BoundedAssignment<T>(points, centers, labels.data(), upper.data(), lower.data())
-        .step(still.data(), still.data());
+    const Drift moved(still.data(), still.data(), k);
+    BoundedAssignment<T>(points, centers, moved, labels.data(), upper.data(), lower.data())
+        .step(0, k);
     for (Index j = 0; j < k; ++j) separation[j] = double(lower[j]) / 2;
 }
 

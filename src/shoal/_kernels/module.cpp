@@ -19,6 +19,7 @@ const char *best_instruction_set() {
 
 void bind_columns(nb::module_ &m);
 void bind_distances(nb::module_ &m);
+void bind_lloyd(nb::module_ &m);
 
 }  // namespace shoal
 
@@ -27,4 +28,5 @@ NB_MODULE(SHOAL_MODULE, m) {
     shoal::bind_columns(m);
     shoal::bind_distances(m);
     shoal::bind_assign(m);
+    shoal::bind_lloyd(m);
 }
