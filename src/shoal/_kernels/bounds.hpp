@@ -147,17 +147,16 @@ template <class T> class BoundedAssignment {
     Index step(Index first, Index last) {
         const Plan plan = cheapest(first, last);
         if (plan.scans_all) {
-            open.resize(last - first);
-            std::iota(open.begin(), open.end(), first);
-        } else {
-            auto &looked_at = fast[plan.n_fast];
-            if (!looked_at)
-                looked_at = std::make_unique<FastCenters<T>>(centers, moved, plan.n_fast);
-            move_bounds(first, last, moved.beyond(plan.n_fast));
-            settle_open_rows(first, *looked_at);
-            if (!nearly.empty()) look_at(*looked_at, first);
+            scan_all(first, last);
+            return last - first;
         }
-        scan_rows(open);
+        auto &looked_at = fast[plan.n_fast];
+        if (!looked_at)
+            looked_at = std::make_unique<FastCenters<T>>(centers, moved, plan.n_fast);
+        move_bounds(first, last, moved.beyond(plan.n_fast));
+        settle_open_rows(first, *looked_at);
+        if (!nearly.empty()) look_at(*looked_at, first);
+        nearest(Rows<T>{matrix, open.data(), Index(open.size())}, centers, *this);
         return Index(open.size());
     }
 
@@ -275,19 +274,12 @@ template <class T> class BoundedAssignment {
         });
     }
 
-    void scan_rows(const std::vector<std::int64_t> &rows) {
-        const Index count = Index(rows.size());
-        // Rows without gaps (in order, then, as no row is listed twice and each of the two lists
-        // that came together rises) are packed faster: they are all of a smaller matrix.
-        if (count && rows.back() - rows.front() == count - 1) {
-            const Index first = rows.front();
-            const Matrix<T> run = matrix.between(first, first + count);
-            BoundedAssignment of_run(run, centers, moved, labels + first, upper + first,
-                                     lower + first);
-            nearest(Rows<T>{run, nullptr, count}, centers, of_run);
-        } else {
-            nearest(Rows<T>{matrix, rows.data(), count}, centers, *this);
-        }
+    // Rows that come in order are packed faster: all of a range are the rows of a smaller matrix.
+    void scan_all(Index first, Index last) {
+        const Matrix<T> range = matrix.between(first, last);
+        BoundedAssignment of_range(range, centers, moved, labels + first, upper + first,
+                                   lower + first);
+        nearest(Rows<T>{range, nullptr, range.rows}, centers, of_range);
     }
 
     const Matrix<T> &matrix;

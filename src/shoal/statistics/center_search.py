@@ -44,7 +44,7 @@ class Labelling(NamedTuple):
 
     labels: Int32Array
     labels_before: Int32Array | None
-    bounds: dict[str, AnyArray]
+    bounds: dict[str, AnyArray | None]
 
 
 @dataclass(slots=True)
@@ -128,18 +128,21 @@ class CenterSearch:
         yield Labelling(now.labels, before.labels if before else None, bounds)
         block.beside[BESIDE] = now
 
-    def _unbounded(self, block: Block) -> tuple[_Bounds, dict[str, AnyArray]]:
+    def _unbounded(self, block: Block) -> tuple[_Bounds, dict[str, AnyArray | None]]:
         return _Bounds(self.fit, self.step, np.empty(block.n_rows, dtype=np.int32)), {}
 
-    def _bounded(self, block: Block, before: _Bounds | None) -> tuple[_Bounds, dict[str, AnyArray]]:
+    def _bounded(
+        self, block: Block, before: _Bounds | None
+    ) -> tuple[_Bounds, dict[str, AnyArray | None]]:
         """Labels and bounds to move on, and what is known of the move."""
         if before is None or before.upper is None or self.drift is None:
             labels = np.zeros(block.n_rows, dtype=np.int32)
-            upper = np.full(block.n_rows, np.inf, dtype=np.float32)
-            lower, drift = np.zeros_like(upper), np.zeros(len(self.centers))
+            lower = np.zeros(block.n_rows, dtype=np.float32)
+            now = _Bounds(self.fit, self.step, labels, np.full_like(lower, np.inf), lower)
+            drift = np.zeros(len(self.centers))
         else:
-            labels, upper, lower = before.labels.copy(), before.upper, before.lower
+            labels = before.labels.copy()
+            now = _Bounds(self.fit, self.step, labels, before.upper, before.lower)
             drift = self.drift
-        assert self.separation is not None and lower is not None
-        bounds = {"upper": upper, "lower": lower, "drift": drift, "separation": self.separation}
-        return _Bounds(self.fit, self.step, labels, upper, lower), bounds
+        bounds = {"upper": now.upper, "lower": now.lower, "drift": drift}
+        return now, bounds | {"separation": self.separation}
