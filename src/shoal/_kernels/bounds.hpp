@@ -98,13 +98,16 @@ template <class T> struct FastCenters {
 template <class T>
 float distance_above(const T *x, Index stride, const T *center, Index features) {
     constexpr int lanes = 8;
+    typedef T Values __attribute__((vector_size(lanes * sizeof(T))));
     typedef float Lanes __attribute__((vector_size(lanes * sizeof(float))));
     Lanes sums{};
     Index f = 0;
     if (stride == 1)
         for (; f + lanes <= features; f += lanes) {
-            Lanes difference;
-            for (int i = 0; i < lanes; ++i) difference[i] = float(x[f + i] - center[f + i]);
+            Values a, b;
+            std::memcpy(&a, x + f, sizeof a);
+            std::memcpy(&b, center + f, sizeof b);
+            const Lanes difference = __builtin_convertvector(a - b, Lanes);
             sums += difference * difference;
         }
     float sum = ((sums[0] + sums[4]) + (sums[1] + sums[5])) +
@@ -123,17 +126,27 @@ float distance_above(const T *x, Index stride, const T *center, Index features) 
 template <class T> struct PanelBounds {
     PanelBounds(const Standing<T> &standing, Index features) {
         const T roundings = T(features + 8) * std::numeric_limits<T>::epsilon();
-        for (int i = 0; i < kPanelRows<T>; ++i) {
-            const T norm = standing.norms[i], error = 3 * standing.needed[i] + roundings * norm;
-            upper[i] = rounded_up(root(norm - 2 * standing.best[i] + error));
-            best_lower[i] = rounded_down(root(norm - 2 * standing.best[i] - error));
-            lower[i] = rounded_down(root(norm - 2 * standing.second[i] - error));
+        for (int i = 0; i < kPanelRows<T>; i += kLanes<T>) {
+            const Vector<T> norm = load(standing.norms + i);
+            const Vector<T> error = 3 * load(standing.needed + i) + roundings * norm;
+            const Vector<T> best = norm - 2 * load(standing.best + i);
+            const Vector<T> second = norm - 2 * load(standing.second + i);
+            store(farthest + i, root(best + error));
+            store(nearest + i, root(best - error));
+            store(others + i, root(second - error));
         }
     }
-    static float root(T square) { return float(std::sqrt(square > 0 ? square : 0)); }
+    float upper(int i) const { return rounded_up(float(farthest[i])); }
+    float best_lower(int i) const { return rounded_down(float(nearest[i])); }
+    float lower(int i) const { return rounded_down(float(others[i])); }
 
-    // Of the distance to the nearest centre from both sides, to the second nearest from below.
-    float upper[kPanelRows<T>], best_lower[kPanelRows<T>], lower[kPanelRows<T>];
+  private:
+    static Vector<T> root(Vector<T> square) {
+        return square_root(square > 0 ? square : Vector<T>{});
+    }
+
+    // The distance to the nearest centre from both sides, to the second nearest from below.
+    T farthest[kPanelRows<T>], nearest[kPanelRows<T>], others[kPanelRows<T>];
 };
 
 template <class T> class BoundedAssignment {
@@ -164,8 +177,8 @@ template <class T> class BoundedAssignment {
     void panel(const Standing<T> &standing) { bounds.emplace(standing, centers.features); }
     void decided(Index row, int place, const Standing<T> &standing) {
         labels[row] = std::int32_t(standing.label[place]);
-        upper[row] = bounds->upper[place];
-        lower[row] = bounds->lower[place];
+        upper[row] = bounds->upper(place);
+        lower[row] = bounds->lower(place);
     }
     void rechecked(Index row, std::int32_t label) {
         labels[row] = label;
@@ -222,23 +235,23 @@ template <class T> class BoundedAssignment {
         open.resize(count);
     }
 
-    // Settles open rows by what is known of fast centres and by tighter bounds, and lists as
+    // Settles open rows by tighter bounds and by what is known of fast centres, and lists as
     // `nearly` settled those that only a look at fast centres can settle.
     void settle_open_rows(Index first, const FastCenters<T> &fast) {
-        nearly.clear();
-        sort_out(first, fast);
-        // An exact distance costs about as much as the scores of ten centres.
-        if (centers.count < 24) return;
-        for (const Index i : open)
+        constexpr std::size_t ahead = 16;
+        for (std::size_t n = 0; n < open.size(); ++n) {
+            __builtin_prefetch(matrix.row(open[std::min(n + ahead, open.size() - 1)]));
+            const Index i = open[n];
             upper[i] = distance_above(matrix.row(i), matrix.column_stride, centers.row(labels[i]),
                                       centers.features);
+        }
         sort_out(first, fast);
     }
 
     // Without branches: what becomes of a row is a coin toss.
     void sort_out(Index first, const FastCenters<T> &fast) {
-        Index n_open = 0, n_nearly = Index(nearly.size());
-        nearly.resize(nearly.size() + open.size());
+        Index n_open = 0, n_nearly = 0;
+        nearly.resize(open.size());
         for (const Index i : open) {
             const float clearly = upper[i] * kClearly, slow = beyond[i - first];
             const float apart = fast.free[labels[i]];
@@ -265,7 +278,7 @@ template <class T> class BoundedAssignment {
             for (int place = 0; place < size; ++place) {
                 const Index i = rows[start + place];
                 const bool is_own = fast.labels[standing.label[place]] == labels[i];
-                const float nearest = is_own ? bounds.lower[place] : bounds.best_lower[place];
+                const float nearest = is_own ? bounds.lower(place) : bounds.best_lower(place);
                 if (upper[i] * kClearly < nearest)
                     lower[i] = std::min(beyond[i - first], nearest);
                 else
