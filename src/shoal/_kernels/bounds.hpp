@@ -126,14 +126,15 @@ float distance_above(const T *x, Index stride, const T *center, Index features) 
 template <class T> struct PanelBounds {
     PanelBounds(const Standing<T> &standing, Index features) {
         const T roundings = T(features + 8) * std::numeric_limits<T>::epsilon();
-        for (int i = 0; i < kPanelRows<T>; i += kLanes<T>) {
-            const Vector<T> norm = load(standing.norms + i);
-            const Vector<T> error = 3 * load(standing.needed + i) + roundings * norm;
-            const Vector<T> best = norm - 2 * load(standing.best + i);
-            const Vector<T> second = norm - 2 * load(standing.second + i);
-            store(farthest + i, root(best + error));
-            store(nearest + i, root(best - error));
-            store(others + i, root(second - error));
+        const Leaders<T> &leaders = standing.leaders;
+        for (int v = 0; v < kTileVectors; ++v) {
+            const Vector<T> norm = leaders.norms[v];
+            const Vector<T> error = 3 * standing.needed[v] + roundings * norm;
+            const Vector<T> best = norm - 2 * leaders.best[v];
+            const Vector<T> second = norm - 2 * leaders.second[v];
+            store(farthest + v * kLanes<T>, root(best + error));
+            store(nearest + v * kLanes<T>, root(best - error));
+            store(others + v * kLanes<T>, root(second - error));
         }
     }
     float upper(int i) const { return rounded_up(float(farthest[i])); }
@@ -176,7 +177,7 @@ template <class T> class BoundedAssignment {
     // The emit of `nearest`.
     void panel(const Standing<T> &standing) { bounds.emplace(standing, centers.features); }
     void decided(Index row, int place, const Standing<T> &standing) {
-        labels[row] = std::int32_t(standing.label[place]);
+        labels[row] = standing.label(place);
         upper[row] = bounds->upper(place);
         lower[row] = bounds->lower(place);
     }
@@ -277,7 +278,7 @@ template <class T> class BoundedAssignment {
             const PanelBounds<T> bounds(standing, centers.features);
             for (int place = 0; place < size; ++place) {
                 const Index i = rows[start + place];
-                const bool is_own = fast.labels[standing.label[place]] == labels[i];
+                const bool is_own = fast.labels[standing.label(place)] == labels[i];
                 const float nearest = is_own ? bounds.lower(place) : bounds.best_lower(place);
                 if (upper[i] * kClearly < nearest)
                     lower[i] = std::min(beyond[i - first], nearest);

@@ -196,8 +196,12 @@ template <class T> struct Panel {
         if (!from.index && from.matrix.row_stride == 1 && whole)
             return pack_columns(from.matrix, first, shift);
         const T *pointers[rows];
-        for (int i = 0; i < rows; ++i)
-            pointers[i] = from.pointer(std::min(first + i, from.count - 1));
+        if (!from.index && whole)
+            for (int i = 0; i < rows; ++i)
+                pointers[i] = i ? pointers[i - 1] + from.matrix.row_stride : from.pointer(first);
+        else
+            for (int i = 0; i < rows; ++i)
+                pointers[i] = from.pointer(std::min(first + i, from.count - 1));
         const Index features = from.matrix.columns, stride = from.matrix.column_stride;
         const Index blocked = stride == 1 ? features / lanes * lanes : 0;
         unroll<kTileVectors>([&](auto v) SHOAL_INLINE {
