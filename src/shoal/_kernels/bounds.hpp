@@ -31,26 +31,25 @@ inline float rounded_down(float x) {
     return std::max(x * (1 - 0x1p-22f) - std::numeric_limits<float>::min(), 0.0f);
 }
 
-// What the last step of the centres does to the bounds of a label's rows.
-struct Movement {
-    float own;     // how far the centre moved, at most
-    float others;  // how far any other moved, at most
-    float free;    // half the distance to the nearest other centre, at least
-};
-
 // How far the centres moved, and which moved farthest.
 class Drift {
   public:
     Drift(const double *drift, const double *separation, Index count)
-        : drift(drift), order(count), movements(count) {
+        : drift(drift), order(count), of_own(count), half_apart(count) {
         std::iota(order.begin(), order.end(), 0);
         std::sort(order.begin(), order.end(),
                   [=](Index a, Index b) { return drift[a] > drift[b]; });
-        for (Index j = 0; j < count; ++j)
-            movements[j] = {rounded_up(float(drift[j])), beyond(j == order[0]),
-                            rounded_down(float(separation[j]))};
+        for (Index j = 0; j < count; ++j) {
+            of_own[j] = rounded_up(float(drift[j]));
+            half_apart[j] = rounded_down(float(separation[j]));
+        }
     }
-    const Movement &operator[](Index center) const { return movements[center]; }
+    // How far each centre moved, at most.
+    const float *own() const { return of_own.data(); }
+    // How far any other moved, at most.
+    float others(Index center) const { return beyond(center == order[0]); }
+    // Half the distance of each centre to the nearest other, at least.
+    const float *free() const { return half_apart.data(); }
     // How far any centre moved but for the n fastest, at most.
     float beyond(Index n) const {
         return n < Index(order.size()) ? rounded_up(float(drift[order[n]])) : 0;
@@ -60,7 +59,7 @@ class Drift {
   private:
     const double *drift;
     std::vector<Index> order;
-    std::vector<Movement> movements;
+    std::vector<float> of_own, half_apart;
 };
 
 // The n fastest centres, to be looked at by themselves.
@@ -199,7 +198,7 @@ template <class T> class BoundedAssignment {
     // measured): packing a row that comes in order costs 200 of them, keeping one by its bounds
     // 150, and sorting out, gathering and packing one that they leave open 1150.
     Plan cheapest(Index first, Index last) const {
-        const Index stride = std::max<Index>(1, (last - first) / 256);
+        const Index stride = std::max<Index>(1, (last - first) / 64);
         const Index scores = centers.count * centers.features;
         Plan best{true, 0};
         Index least = ((last - first + stride - 1) / stride) * (scores + 200);
@@ -207,9 +206,8 @@ template <class T> class BoundedAssignment {
             const float slow = moved.beyond(n);
             Index cost = 0;
             for (Index i = first; i < last; i += stride) {
-                const Movement &by = moved[labels[i]];
-                const float gap = lower[i] - upper[i] - by.own;
-                if (gap > by.others)
+                const float gap = lower[i] - upper[i] - moved.own()[labels[i]];
+                if (gap > moved.others(labels[i]))
                     cost += 150;
                 else
                     cost += 1150 + (gap > slow ? n * centers.features : scores);
@@ -220,18 +218,32 @@ template <class T> class BoundedAssignment {
     }
 
     // Moves the bounds of rows first .. last, and lists those that they leave open. Beside the
-    // lower bound on all other centres, `beyond` is that on the others that are slow.
+    // lower bound on all other centres, `beyond` is that on the others that are slow. Listed in a
+    // loop of its own, without branches.
     void move_bounds(Index first, Index last, float slow) {
+        const Index n = last - first;
+        open.resize(n);
+        beyond.resize(n);
+        gap.resize(n);
+        const float *const own = moved.own(), *const free = moved.free();
+        const float most = moved.beyond(0), others_of_fastest = moved.beyond(1);
+        const std::int32_t fastest = std::int32_t(moved.fastest()[0]);
+        const std::int32_t *const label = labels + first;
+        float *const high = upper + first, *const low = lower + first;
+        float *const of_slow = beyond.data(), *const left = gap.data();
+        for (Index i = 0; i < n; ++i) {
+            const float others = label[i] == fastest ? others_of_fastest : most;
+            const float moved_high = rounded_up(high[i] + own[label[i]]);
+            const float moved_low = rounded_down(low[i] - others);
+            of_slow[i] = rounded_down(low[i] - std::min(slow, others));
+            left[i] = std::max(moved_low, free[label[i]]) - moved_high * kClearly;
+            high[i] = moved_high;
+            low[i] = moved_low;
+        }
         Index count = 0;
-        open.resize(last - first);
-        beyond.resize(last - first);
-        for (Index i = first; i < last; ++i) {
-            const Movement &by = moved[labels[i]];
-            upper[i] = rounded_up(upper[i] + by.own);
-            beyond[i - first] = rounded_down(lower[i] - std::min(slow, by.others));
-            lower[i] = rounded_down(lower[i] - by.others);
-            open[count] = i;
-            count += !(upper[i] * kClearly < std::max(lower[i], by.free));
+        for (Index i = 0; i < n; ++i) {
+            open[count] = first + i;
+            count += !(left[i] > 0);
         }
         open.resize(count);
     }
@@ -256,7 +268,7 @@ template <class T> class BoundedAssignment {
         for (const Index i : open) {
             const float clearly = upper[i] * kClearly, slow = beyond[i - first];
             const float apart = fast.free[labels[i]];
-            const bool is_settled = clearly < std::max(lower[i], moved[labels[i]].free);
+            const bool is_settled = clearly < std::max(lower[i], moved.free()[labels[i]]);
             const bool is_nearly = !is_settled & (clearly < slow), is_apart = clearly < apart;
             const float found = std::min(slow, rounded_down(2 * apart - upper[i]));
             lower[i] = is_nearly & is_apart ? found : lower[i];
@@ -303,7 +315,7 @@ template <class T> class BoundedAssignment {
     float *upper, *lower;
     std::vector<std::unique_ptr<FastCenters<T>>> fast;  // by their number
     std::vector<std::int64_t> open, nearly;
-    std::vector<float> beyond;
+    std::vector<float> beyond, gap;
     std::optional<PanelBounds<T>> bounds;
 };
 
