@@ -56,11 +56,10 @@ def _works(
     scale = choose_scale(np.abs(X - shift).max(axis=0), len(X), X.dtype)
     sums = np.zeros((scale.limbs, *now.shape), np.int64)
     counts = np.zeros(len(now), np.int64)
-    arguments = (labels, sums, counts)
 
     def exact(labels_before: np.ndarray) -> int:
         return _kernels.sum_moved_rows(
-            X, shift, scale.exponents, labels_before, *arguments, low_bits=scale.low_bits
+            X, shift, labels_before, labels, scale.exponents, sums, counts, low_bits=scale.low_bits
         )
 
     moved = exact(labels_before) / len(X)

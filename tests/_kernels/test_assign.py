@@ -133,17 +133,6 @@ def test_magnitudes_mixed_in_one_call(kernels: ModuleType, rng: np.random.Genera
     np.testing.assert_array_equal(labels, nearest(X, centers))
 
 
-def test_only_the_chosen_rows_are_written(kernels: ModuleType, rng: np.random.Generator) -> None:
-    X, centers = blobs(rng, 200, 9, 7)
-    rows = rng.permutation(200)[:77]
-    labels, distances = np.full(200, -1, np.int32), np.full(200, -1.0)
-    kernels.assign(X, centers, np.zeros(9), labels, distances, rows)
-    expected = np.full(200, -1)
-    expected[rows] = nearest(X, centers)[rows]
-    np.testing.assert_array_equal(labels, expected)
-    np.testing.assert_array_equal(distances >= 0, expected >= 0)
-
-
 @settings(max_examples=60, deadline=None)
 @given(
     n=st.integers(0, 120),
@@ -184,8 +173,6 @@ def test_bits_depend_on_nothing_but_the_row(
         ({"shift": np.zeros(2)}, ValueError),
         ({"labels": np.zeros(4, np.int32)}, ValueError),
         ({"distances": np.zeros(6)}, ValueError),
-        ({"rows": np.array([0, 5])}, ValueError),
-        ({"rows": np.array([-1])}, ValueError),
         ({"centers": np.ones((2, 3), np.float32)}, TypeError),
         ({"centers": np.ones((3, 2)).T}, TypeError),
         ({"labels": np.zeros(5, np.int64)}, TypeError),

@@ -91,6 +91,21 @@ def test_settled_rows_are_not_scanned(kernels: ModuleType, rng: np.random.Genera
     assert scanned[-1] == 0
 
 
+def test_rows_reopened_by_a_look_at_fast_centres(kernels: ModuleType) -> None:
+    """A few centres leap towards rows: what they leave open is met out of order."""
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        n, d, k = int(rng.integers(8, 16)), 40, 60
+        path = [rng.normal(size=(k, d)).astype(np.float32)]
+        X = (path[0][rng.integers(k, size=n)] + rng.normal(0, 0.5, (n, d))).astype(np.float32)
+        for _ in range(6):
+            fast, towards = rng.integers(k, size=3), X[rng.integers(n, size=3)]
+            moves = np.zeros((k, d))
+            moves[fast] = (towards - path[-1][fast]) * rng.uniform(0.2, 1, (3, 1))
+            path.append((path[-1] + moves).astype(np.float32))
+        run_steps(kernels, X, path)
+
+
 def test_many_tiny_moves_do_not_erode_the_bounds(kernels: ModuleType) -> None:
     X = np.array([[0.0], [1.0], [1e-8]])
     path = [np.array([[0.0], [1.0]]) + i * 1e-17 for i in range(300)]

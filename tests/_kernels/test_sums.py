@@ -56,43 +56,24 @@ class Sums:
             "low_bits": self.low_bits,
         }
 
-    def add(self, X, labels, weights=None, rows=None):
-        self.native.sum_rows(
-            X,
-            self.shift,
-            self.exponents,
-            labels,
-            self.sums,
-            self.counts,
-            rows=rows,
-            **self.options(weights),
-        )
+    def add(self, X, labels, weights=None):
+        self.move(X, np.full(len(labels), -1, np.int32), labels, weights)
         return self
 
     def move(self, X, old, new, weights=None):
         return self.native.sum_moved_rows(
             X,
             self.shift,
-            self.exponents,
             old,
             new,
+            self.exponents,
             self.sums,
             self.counts,
             **self.options(weights),
         )
 
-    def add_csr(self, X, labels, weights=None, rows=None):
-        self.native.sum_rows_csr(
-            X.data,
-            X.indices,
-            X.indptr,
-            self.exponents,
-            labels,
-            self.sums,
-            self.counts,
-            rows=rows,
-            **self.options(weights),
-        )
+    def add_csr(self, X, labels, weights=None):
+        self.move_csr(X, np.full(len(labels), -1, np.int32), labels, weights)
         return self
 
     def move_csr(self, X, old, new, weights=None):
@@ -100,9 +81,9 @@ class Sums:
             X.data,
             X.indices,
             X.indptr,
-            self.exponents,
             old,
             new,
+            self.exponents,
             self.sums,
             self.counts,
             **self.options(weights),
@@ -165,8 +146,7 @@ def test_sums_depend_on_neither_layout_order_split_nor_instruction_set(limbs, la
             for part in (order[:cut], order[cut:]):
                 found.add(layout(X[part]), labels[part], w if w is None else w[part])
             assert found == expected
-            listed = Sums(shift, limbs, _kernels.load(name))
-            assert listed.add(layout(X), labels, w, rows=order) == expected
+            assert Sums(shift, limbs, _kernels.load(name)).add(layout(X), labels, w) == expected
 
 
 @dtypes
@@ -184,13 +164,6 @@ def test_moved_rows_leave_what_a_fresh_sum_gives(limbs, layout, shape, dtype):
                 found = Sums(shift, limbs, _kernels.load(name)).add(X, old, w)
                 assert found.move(layout(X), old, new, w) == np.count_nonzero(old != new)
                 assert found == expected
-
-
-def test_rows_from_nowhere_are_only_added():
-    X, labels, weights, shift = problem((300, 3), np.float32)
-    found = Sums(shift, 2)
-    assert found.move(X, np.full(300, -1, np.int32), labels, weights) == 300
-    assert found == Sums(shift, 2).add(X, labels, weights)
 
 
 @settings(max_examples=60)
@@ -221,14 +194,12 @@ def test_csr_sums_are_the_dense_ones(limbs, index, dtype):
     X = scipy.sparse.random(300, 9, 0.2, "csr", dtype, rng=3)
     X.indices, X.indptr = X.indices.astype(index), X.indptr.astype(index)
     _, labels, weights, _ = problem((300, 9), dtype)
-    rows = np.arange(0, 300, 7)
     new = (labels + (np.arange(300) % 9 == 0)).astype(np.int32) % np.int32(CLUSTERS)
     for w in (None, weights):
         dense, csr = Sums(np.zeros(9), limbs), Sums(np.zeros(9), limbs)
         assert dense.add(X.toarray(), labels, w) == csr.add_csr(X, labels, w)
         assert dense.move(X.toarray(), labels, new, w) == csr.move_csr(X, labels, new, w)
         assert dense == csr
-        assert dense.add(X.toarray(), labels, w, rows) == csr.add_csr(X, labels, w, rows)
 
 
 def test_csr_rows_may_be_a_window_of_a_larger_matrix():
@@ -246,7 +217,10 @@ def test_sums_under_a_chosen_scale_recover_the_exact_means(dtype):
     values = X.astype(np.float64) - shift
     scale = choose_scale(np.abs(values).max(axis=0), len(X), dtype)
     sums, counts = np.zeros((scale.limbs, CLUSTERS, 4), np.int64), np.zeros(CLUSTERS, np.int64)
-    _kernels.sum_rows(X, shift, scale.exponents, labels, sums, counts, low_bits=scale.low_bits)
+    nowhere = np.full(len(X), -1, np.int32)
+    _kernels.sum_moved_rows(
+        X, shift, nowhere, labels, scale.exponents, sums, counts, low_bits=scale.low_bits
+    )
     found = to_float(sums, scale)
     assert np.array_equal(counts, np.bincount(labels))
     for c in range(CLUSTERS):
@@ -264,8 +238,9 @@ def test_sums_under_a_chosen_scale_recover_the_exact_means(dtype):
         ({"labels": np.array([0, -1, 1], np.int32)}, ValueError, r"labels must lie in \[0, 5\)"),
         ({"labels": np.array([0, 1], np.int32)}, ValueError, "labels has length 2, expected 3"),
         ({"labels": np.array([0, 1, 1])}, TypeError, "incompatible"),
-        ({"rows": np.array([0, 3])}, ValueError, r"rows must lie in \[0, 3\)"),
-        ({"rows": np.array([-1])}, ValueError, r"rows must lie in \[0, 3\)"),
+        ({"old_labels": np.array([0, -2, 0], np.int32)}, ValueError, r"must lie in \[-1, 5\)"),
+        ({"old_labels": np.array([0, 5, 0], np.int32)}, ValueError, r"must lie in \[-1, 5\)"),
+        ({"old_labels": np.array([0], np.int32)}, ValueError, "old_labels has length 1"),
         ({"counts": np.zeros(4, np.int64)}, ValueError, "counts has length 4, expected 5"),
         ({"sums": np.zeros((1, 5, 3), np.int64)}, ValueError, "differ in columns"),
         ({"weights": None}, ValueError, "weights and weight_sums go together"),
@@ -278,6 +253,7 @@ def test_sums_refuse_what_does_not_fit_and_add_nothing(change, error, message):
         "X": np.ones((3, 2)),
         "shift": np.zeros(2),
         "exponents": np.zeros(2, np.int32),
+        "old_labels": np.full(3, -1, np.int32),
         "labels": np.array([0, 4, 1], np.int32),
         "sums": np.zeros((1, 5, 2), np.int64),
         "counts": np.zeros(5, np.int64),
@@ -285,14 +261,7 @@ def test_sums_refuse_what_does_not_fit_and_add_nothing(change, error, message):
         "weight_sums": np.zeros((1, 5), np.int64),
     }
     with pytest.raises(error, match=message):
-        _kernels.sum_rows(**arguments | change)
+        _kernels.sum_moved_rows(**arguments | change)
     assert not arguments["sums"].any()
-    _kernels.sum_rows(**arguments)
+    _kernels.sum_moved_rows(**arguments)
     np.testing.assert_array_equal(arguments["counts"], [1, 1, 0, 0, 1])
-
-
-@pytest.mark.parametrize("old", [[0, -2, 0], [0, 5, 0]])
-def test_moved_rows_refuse_old_labels_of_no_cluster(old):
-    sums = Sums(np.zeros(2), 1)
-    with pytest.raises(ValueError, match=r"old_labels must lie in \[-1, 5\)"):
-        sums.move(np.ones((3, 2)), np.array(old, np.int32), np.zeros(3, np.int32))

@@ -129,7 +129,7 @@ def test_whatever_stands_beside_blocks(X, course):
         assert without_work(fold_blocks(fit[step], kept)) == without_work(expected)
 
 
-@pytest.mark.parametrize("function", ["sum_moved_rows", "assign_bounded", "_worth_keeping"])
+@pytest.mark.parametrize("function", ["assign_and_sum", "_worth_keeping"])
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_an_interrupt_leaves_nothing_stale(X, monkeypatch, function, moment):
     dataset = open_dataset(X)

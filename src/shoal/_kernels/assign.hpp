@@ -73,8 +73,9 @@ template <class T> struct Margin {
         quadratic = T(slack * rounding_error(features + 6, kDoubleRoundoff));
         underflow = T(4 * (features + 6)) * std::numeric_limits<T>::min();
     }
-    T operator()(T squared_norm) const {
-        const T reach = std::sqrt(squared_norm * norm_factor + underflow) + largest_norm;
+    // Of a norm, or a vector of them.
+    template <class V> V operator()(V squared_norm) const {
+        const V reach = square_root(squared_norm * norm_factor + underflow) + largest_norm;
         return linear * reach + quadratic * (reach * (reach + reach)) + underflow;
     }
     T largest_norm, norm_factor, linear, quadratic, underflow;
@@ -112,23 +113,30 @@ template <class T> struct Leaders {
 
 // Where the rows of a panel stand once all centres have passed.
 template <class T> struct Standing {
-    Standing(const Leaders<T> &of, const Margin<T> &margin) {
-        std::memcpy(best, of.best, sizeof best);
-        std::memcpy(second, of.second, sizeof second);
-        std::memcpy(norms, of.norms, sizeof norms);
-        std::memcpy(label, of.label, sizeof label);
-        int close = 0;
-        for (int i = 0; i < kPanelRows<T>; ++i) {
-            needed[i] = margin(norms[i]);
-            close += !is_clear(i);
-        }
-        has_close_row = close > 0;
+    Standing(const Leaders<T> &leaders, const Margin<T> &margin) : leaders(leaders) {
+        IntVector<T> close{};
+        unroll<kTileVectors>([&](auto v) SHOAL_INLINE {
+            needed[v] = margin(leaders.norms[v]);
+            // NaN makes a row close too.
+            close |= ~(leaders.best[v] - leaders.second[v] > needed[v]);
+        });
+        has_close_row = any(close);
     }
-    bool is_clear(int i) const { return best[i] - second[i] > needed[i]; }
+    bool is_clear(int i) const {
+        const int v = i / kLanes<T>, lane = i % kLanes<T>;
+        return leaders.best[v][lane] - leaders.second[v][lane] > needed[v][lane];
+    }
+    // The least score within the margin of the best.
+    T threshold(int i) const {
+        const int v = i / kLanes<T>, lane = i % kLanes<T>;
+        return leaders.best[v][lane] - needed[v][lane];
+    }
+    std::int32_t label(int i) const {
+        return std::int32_t(leaders.label[i / kLanes<T>][i % kLanes<T>]);
+    }
 
-    T best[kPanelRows<T>], second[kPanelRows<T>];  // scores
-    T needed[kPanelRows<T>], norms[kPanelRows<T>];
-    typename VectorOf<T>::Integer label[kPanelRows<T>];
+    const Leaders<T> &leaders;
+    Vector<T> needed[kTileVectors];
     bool has_close_row;
 };
 
@@ -238,11 +246,10 @@ void nearest(const Rows<T> &rows, Centers<T> &centers, Emit &emit) {
             for (int i = 0; i < size; ++i) emit.decided(rows[first + i], i, standing);
         else
             for (int i = 0; i < size; ++i)
-                // NaN makes a row unclear: it is rechecked too.
                 if (standing.is_clear(i))
                     emit.decided(rows[first + i], i, standing);
                 else
-                    recheck.add(rows[first + i], standing.best[i] - standing.needed[i]);
+                    recheck.add(rows[first + i], standing.threshold(i));
     });
     recheck.flush();
 }
@@ -250,7 +257,7 @@ void nearest(const Rows<T> &rows, Centers<T> &centers, Emit &emit) {
 template <class T> struct Assignment {
     void panel(const Standing<T> &) {}
     void decided(Index row, int place, const Standing<T> &standing) {
-        rechecked(row, std::int32_t(standing.label[place]));
+        rechecked(row, standing.label(place));
     }
     void rechecked(Index row, std::int32_t label) {
         labels[row] = label;
@@ -266,9 +273,9 @@ template <class T> struct Assignment {
 };
 
 template <class T>
-void assign(const Rows<T> &rows, Centers<T> &centers, std::int32_t *labels, double *distances) {
-    Assignment<T> emit{rows.matrix, centers, labels, distances};
-    nearest(rows, centers, emit);
+void assign(const Matrix<T> &x, Centers<T> &centers, std::int32_t *labels, double *distances) {
+    Assignment<T> emit{x, centers, labels, distances};
+    nearest(Rows<T>{x, nullptr, x.rows}, centers, emit);
 }
 
 }  // namespace shoal

@@ -31,26 +31,25 @@ inline float rounded_down(float x) {
     return std::max(x * (1 - 0x1p-22f) - std::numeric_limits<float>::min(), 0.0f);
 }
 
-// What the last step of the centres does to the bounds of a label's rows.
-struct Movement {
-    float own;     // how far the centre moved, at most
-    float others;  // how far any other moved, at most
-    float free;    // half the distance to the nearest other centre, at least
-};
-
 // How far the centres moved, and which moved farthest.
 class Drift {
   public:
     Drift(const double *drift, const double *separation, Index count)
-        : drift(drift), order(count), movements(count) {
+        : drift(drift), order(count), of_own(count), half_apart(count) {
         std::iota(order.begin(), order.end(), 0);
         std::sort(order.begin(), order.end(),
                   [=](Index a, Index b) { return drift[a] > drift[b]; });
-        for (Index j = 0; j < count; ++j)
-            movements[j] = {rounded_up(float(drift[j])), beyond(j == order[0]),
-                            rounded_down(float(separation[j]))};
+        for (Index j = 0; j < count; ++j) {
+            of_own[j] = rounded_up(float(drift[j]));
+            half_apart[j] = rounded_down(float(separation[j]));
+        }
     }
-    const Movement &operator[](Index center) const { return movements[center]; }
+    // How far each centre moved, at most.
+    const float *own() const { return of_own.data(); }
+    // How far any other moved, at most.
+    float others(Index center) const { return beyond(center == order[0]); }
+    // Half the distance of each centre to the nearest other, at least.
+    const float *free() const { return half_apart.data(); }
     // How far any centre moved but for the n fastest, at most.
     float beyond(Index n) const {
         return n < Index(order.size()) ? rounded_up(float(drift[order[n]])) : 0;
@@ -60,7 +59,7 @@ class Drift {
   private:
     const double *drift;
     std::vector<Index> order;
-    std::vector<Movement> movements;
+    std::vector<float> of_own, half_apart;
 };
 
 // The n fastest centres, to be looked at by themselves.
@@ -98,13 +97,16 @@ template <class T> struct FastCenters {
 template <class T>
 float distance_above(const T *x, Index stride, const T *center, Index features) {
     constexpr int lanes = 8;
+    typedef T Values __attribute__((vector_size(lanes * sizeof(T))));
     typedef float Lanes __attribute__((vector_size(lanes * sizeof(float))));
     Lanes sums{};
     Index f = 0;
     if (stride == 1)
         for (; f + lanes <= features; f += lanes) {
-            Lanes difference;
-            for (int i = 0; i < lanes; ++i) difference[i] = float(x[f + i] - center[f + i]);
+            Values a, b;
+            std::memcpy(&a, x + f, sizeof a);
+            std::memcpy(&b, center + f, sizeof b);
+            const Lanes difference = __builtin_convertvector(a - b, Lanes);
             sums += difference * difference;
         }
     float sum = ((sums[0] + sums[4]) + (sums[1] + sums[5])) +
@@ -123,56 +125,60 @@ float distance_above(const T *x, Index stride, const T *center, Index features) 
 template <class T> struct PanelBounds {
     PanelBounds(const Standing<T> &standing, Index features) {
         const T roundings = T(features + 8) * std::numeric_limits<T>::epsilon();
-        for (int i = 0; i < kPanelRows<T>; ++i) {
-            const T norm = standing.norms[i], error = 3 * standing.needed[i] + roundings * norm;
-            upper[i] = rounded_up(root(norm - 2 * standing.best[i] + error));
-            best_lower[i] = rounded_down(root(norm - 2 * standing.best[i] - error));
-            lower[i] = rounded_down(root(norm - 2 * standing.second[i] - error));
+        const Leaders<T> &leaders = standing.leaders;
+        for (int v = 0; v < kTileVectors; ++v) {
+            const Vector<T> norm = leaders.norms[v];
+            const Vector<T> error = 3 * standing.needed[v] + roundings * norm;
+            const Vector<T> best = norm - 2 * leaders.best[v];
+            const Vector<T> second = norm - 2 * leaders.second[v];
+            store(farthest + v * kLanes<T>, root(best + error));
+            store(nearest + v * kLanes<T>, root(best - error));
+            store(others + v * kLanes<T>, root(second - error));
         }
     }
-    static float root(T square) { return float(std::sqrt(square > 0 ? square : 0)); }
+    float upper(int i) const { return rounded_up(float(farthest[i])); }
+    float best_lower(int i) const { return rounded_down(float(nearest[i])); }
+    float lower(int i) const { return rounded_down(float(others[i])); }
 
-    // Of the distance to the nearest centre from both sides, to the second nearest from below.
-    float upper[kPanelRows<T>], best_lower[kPanelRows<T>], lower[kPanelRows<T>];
+  private:
+    static Vector<T> root(Vector<T> square) {
+        return square_root(square > 0 ? square : Vector<T>{});
+    }
+
+    // The distance to the nearest centre from both sides, to the second nearest from below.
+    T farthest[kPanelRows<T>], nearest[kPanelRows<T>], others[kPanelRows<T>];
 };
 
 template <class T> class BoundedAssignment {
   public:
-    BoundedAssignment(const Matrix<T> &matrix, Centers<T> &centers, std::int32_t *labels,
-                      float *upper, float *lower)
-        : matrix(matrix), centers(centers), labels(labels), upper(upper), lower(lower) {}
+    BoundedAssignment(const Matrix<T> &matrix, Centers<T> &centers, const Drift &moved,
+                      std::int32_t *labels, float *upper, float *lower)
+        : matrix(matrix), centers(centers), moved(moved), labels(labels), upper(upper),
+          lower(lower), fast(centers.count + 1) {}
 
-    // Returns how many rows had to be compared with all centres.
-    Index step(const double *drift, const double *separation) {
-        const Drift moved(drift, separation, centers.count);
-        std::vector<std::unique_ptr<FastCenters<T>>> fast(centers.count + 1);
-        Index scanned = 0;
-        for (Index first = 0; first < matrix.rows; first += kBatch) {
-            const Index last = std::min(matrix.rows, first + kBatch);
-            const Plan plan = cheapest(first, last, moved);
-            if (plan.scans_all) {
-                open.resize(last - first);
-                std::iota(open.begin(), open.end(), first);
-            } else {
-                auto &looked_at = fast[plan.n_fast];
-                if (!looked_at)
-                    looked_at = std::make_unique<FastCenters<T>>(centers, moved, plan.n_fast);
-                move_bounds(first, last, moved, moved.beyond(plan.n_fast));
-                settle_open_rows(first, moved, *looked_at);
-                if (!nearly.empty()) look_at(*looked_at, first);
-            }
-            scan_rows(open);
-            scanned += Index(open.size());
+    // Labels rows first .. last; returns how many had to be compared with all centres.
+    Index step(Index first, Index last) {
+        const Plan plan = cheapest(first, last);
+        if (plan.scans_all) {
+            scan_all(first, last);
+            return last - first;
         }
-        return scanned;
+        auto &looked_at = fast[plan.n_fast];
+        if (!looked_at)
+            looked_at = std::make_unique<FastCenters<T>>(centers, moved, plan.n_fast);
+        move_bounds(first, last, moved.beyond(plan.n_fast));
+        settle_open_rows(first, *looked_at);
+        if (!nearly.empty()) look_at(*looked_at, first);
+        nearest(Rows<T>{matrix, open.data(), Index(open.size())}, centers, *this);
+        return Index(open.size());
     }
 
     // The emit of `nearest`.
     void panel(const Standing<T> &standing) { bounds.emplace(standing, centers.features); }
     void decided(Index row, int place, const Standing<T> &standing) {
-        labels[row] = std::int32_t(standing.label[place]);
-        upper[row] = bounds->upper[place];
-        lower[row] = bounds->lower[place];
+        labels[row] = standing.label(place);
+        upper[row] = bounds->upper(place);
+        lower[row] = bounds->lower(place);
     }
     void rechecked(Index row, std::int32_t label) {
         labels[row] = label;
@@ -183,8 +189,6 @@ template <class T> class BoundedAssignment {
     }
 
   private:
-    static constexpr Index kBatch = 8 * kRunRows<T>;
-
     struct Plan {
         bool scans_all;
         Index n_fast;
@@ -193,8 +197,8 @@ template <class T> class BoundedAssignment {
     // What costs least on a sample of the rows, in multiply-adds of one lane (0.04 ns where this was
     // measured): packing a row that comes in order costs 200 of them, keeping one by its bounds
     // 150, and sorting out, gathering and packing one that they leave open 1150.
-    Plan cheapest(Index first, Index last, const Drift &moved) const {
-        const Index stride = std::max<Index>(1, (last - first) / 256);
+    Plan cheapest(Index first, Index last) const {
+        const Index stride = std::max<Index>(1, (last - first) / 64);
         const Index scores = centers.count * centers.features;
         Plan best{true, 0};
         Index least = ((last - first + stride - 1) / stride) * (scores + 200);
@@ -202,9 +206,8 @@ template <class T> class BoundedAssignment {
             const float slow = moved.beyond(n);
             Index cost = 0;
             for (Index i = first; i < last; i += stride) {
-                const Movement &by = moved[labels[i]];
-                const float gap = lower[i] - upper[i] - by.own;
-                if (gap > by.others)
+                const float gap = lower[i] - upper[i] - moved.own()[labels[i]];
+                if (gap > moved.others(labels[i]))
                     cost += 150;
                 else
                     cost += 1150 + (gap > slow ? n * centers.features : scores);
@@ -215,43 +218,57 @@ template <class T> class BoundedAssignment {
     }
 
     // Moves the bounds of rows first .. last, and lists those that they leave open. Beside the
-    // lower bound on all other centres, `beyond` is that on the others that are slow.
-    void move_bounds(Index first, Index last, const Drift &moved, float slow) {
+    // lower bound on all other centres, `beyond` is that on the others that are slow. Listed in a
+    // loop of its own, without branches.
+    void move_bounds(Index first, Index last, float slow) {
+        const Index n = last - first;
+        open.resize(n);
+        beyond.resize(n);
+        gap.resize(n);
+        const float *const own = moved.own(), *const free = moved.free();
+        const float most = moved.beyond(0), others_of_fastest = moved.beyond(1);
+        const std::int32_t fastest = std::int32_t(moved.fastest()[0]);
+        const std::int32_t *const label = labels + first;
+        float *const high = upper + first, *const low = lower + first;
+        float *const of_slow = beyond.data(), *const left = gap.data();
+        for (Index i = 0; i < n; ++i) {
+            const float others = label[i] == fastest ? others_of_fastest : most;
+            const float moved_high = rounded_up(high[i] + own[label[i]]);
+            const float moved_low = rounded_down(low[i] - others);
+            of_slow[i] = rounded_down(low[i] - std::min(slow, others));
+            left[i] = std::max(moved_low, free[label[i]]) - moved_high * kClearly;
+            high[i] = moved_high;
+            low[i] = moved_low;
+        }
         Index count = 0;
-        open.resize(kBatch);
-        beyond.resize(kBatch);
-        for (Index i = first; i < last; ++i) {
-            const Movement &by = moved[labels[i]];
-            upper[i] = rounded_up(upper[i] + by.own);
-            beyond[i - first] = rounded_down(lower[i] - std::min(slow, by.others));
-            lower[i] = rounded_down(lower[i] - by.others);
-            open[count] = i;
-            count += !(upper[i] * kClearly < std::max(lower[i], by.free));
+        for (Index i = 0; i < n; ++i) {
+            open[count] = first + i;
+            count += !(left[i] > 0);
         }
         open.resize(count);
     }
 
-    // Settles open rows by what is known of fast centres and by tighter bounds, and lists as
+    // Settles open rows by tighter bounds and by what is known of fast centres, and lists as
     // `nearly` settled those that only a look at fast centres can settle.
-    void settle_open_rows(Index first, const Drift &moved, const FastCenters<T> &fast) {
-        nearly.clear();
-        sort_out(first, moved, fast);
-        // An exact distance costs about as much as the scores of ten centres.
-        if (centers.count < 24) return;
-        for (const Index i : open)
+    void settle_open_rows(Index first, const FastCenters<T> &fast) {
+        constexpr std::size_t ahead = 16;
+        for (std::size_t n = 0; n < open.size(); ++n) {
+            __builtin_prefetch(matrix.row(open[std::min(n + ahead, open.size() - 1)]));
+            const Index i = open[n];
             upper[i] = distance_above(matrix.row(i), matrix.column_stride, centers.row(labels[i]),
                                       centers.features);
-        sort_out(first, moved, fast);
+        }
+        sort_out(first, fast);
     }
 
     // Without branches: what becomes of a row is a coin toss.
-    void sort_out(Index first, const Drift &moved, const FastCenters<T> &fast) {
-        Index n_open = 0, n_nearly = Index(nearly.size());
-        nearly.resize(nearly.size() + open.size());
+    void sort_out(Index first, const FastCenters<T> &fast) {
+        Index n_open = 0, n_nearly = 0;
+        nearly.resize(open.size());
         for (const Index i : open) {
             const float clearly = upper[i] * kClearly, slow = beyond[i - first];
             const float apart = fast.free[labels[i]];
-            const bool is_settled = clearly < std::max(lower[i], moved[labels[i]].free);
+            const bool is_settled = clearly < std::max(lower[i], moved.free()[labels[i]]);
             const bool is_nearly = !is_settled & (clearly < slow), is_apart = clearly < apart;
             const float found = std::min(slow, rounded_down(2 * apart - upper[i]));
             lower[i] = is_nearly & is_apart ? found : lower[i];
@@ -273,8 +290,8 @@ template <class T> class BoundedAssignment {
             const PanelBounds<T> bounds(standing, centers.features);
             for (int place = 0; place < size; ++place) {
                 const Index i = rows[start + place];
-                const bool is_own = fast.labels[standing.label[place]] == labels[i];
-                const float nearest = is_own ? bounds.lower[place] : bounds.best_lower[place];
+                const bool is_own = fast.labels[standing.label(place)] == labels[i];
+                const float nearest = is_own ? bounds.lower(place) : bounds.best_lower(place);
                 if (upper[i] * kClearly < nearest)
                     lower[i] = std::min(beyond[i - first], nearest);
                 else
@@ -283,27 +300,22 @@ template <class T> class BoundedAssignment {
         });
     }
 
-    void scan_rows(const std::vector<std::int64_t> &rows) {
-        const Index count = Index(rows.size());
-        // Rows without gaps (in order, then, as no row is listed twice and each of the two lists
-        // that came together rises) are packed faster: they are all of a smaller matrix.
-        if (count && rows.back() - rows.front() == count - 1) {
-            const Index first = rows.front();
-            const Matrix<T> run{matrix.row(first), count, matrix.columns, matrix.row_stride,
-                                matrix.column_stride};
-            BoundedAssignment of_run(run, centers, labels + first, upper + first, lower + first);
-            nearest(Rows<T>{run, nullptr, count}, centers, of_run);
-        } else {
-            nearest(Rows<T>{matrix, rows.data(), count}, centers, *this);
-        }
+    // Rows that come in order are packed faster: all of a range are the rows of a smaller matrix.
+    void scan_all(Index first, Index last) {
+        const Matrix<T> range = matrix.between(first, last);
+        BoundedAssignment of_range(range, centers, moved, labels + first, upper + first,
+                                   lower + first);
+        nearest(Rows<T>{range, nullptr, range.rows}, centers, of_range);
     }
 
     const Matrix<T> &matrix;
     Centers<T> &centers;
+    const Drift &moved;
     std::int32_t *labels;
     float *upper, *lower;
+    std::vector<std::unique_ptr<FastCenters<T>>> fast;  // by their number
     std::vector<std::int64_t> open, nearly;
-    std::vector<float> beyond;
+    std::vector<float> beyond, gap;
     std::optional<PanelBounds<T>> bounds;
 };
 
@@ -320,8 +332,9 @@ void pairwise_min_separation(const Matrix<T> &points, double *separation) {
     std::vector<std::int32_t> labels(k);
     std::vector<float> upper(k, std::numeric_limits<float>::infinity()), lower(k);
     const std::vector<double> still(k);
-    BoundedAssignment<T>(points, centers, labels.data(), upper.data(), lower.data())
-        .step(still.data(), still.data());
+    const Drift moved(still.data(), still.data(), k);
+    BoundedAssignment<T>(points, centers, moved, labels.data(), upper.data(), lower.data())
+        .step(0, k);
     for (Index j = 0; j < k; ++j) separation[j] = double(lower[j]) / 2;
 }
 

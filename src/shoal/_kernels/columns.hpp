@@ -135,7 +135,7 @@ int64_t column_range(const Matrix<T> &x, double *minimum, double *maximum) {
         x.column_stride == 1 && x.row_stride == x.columns && x.columns < 64;
     Extremes<T> extremes(x.columns, gapless ? even_fold<T>(x.columns) : 1);
     int64_t bad_row = -1;
-    for_each_strip(x, nullptr, x.rows, [&](const Strip<T> &strip) {
+    for_each_strip(x, [&](const Strip<T> &strip) {
         if (bad_row < 0 &&
             !extremes.scan(strip.data, strip.stride, strip.count, strip.column, strip.width))
             bad_row = strip.first;
@@ -176,11 +176,11 @@ struct MomentScale {
 template <int limbs, bool weighted, class D, class T>
 void add_moments(const Strip<T> &strip, int64_t j, const MomentScale &q, Moments &into) {
     const int64_t column = strip.column + j;
-    const D shift = load<D>(q.shift + column), scale = load<D>(q.scale.data() + column),
-            square_scale = load<D>(q.square_scale.data() + column);
+    const D shift = load_as<D>(q.shift + column), scale = load_as<D>(q.scale.data() + column),
+            square_scale = load_as<D>(q.square_scale.data() + column);
     std::array<WordOf<D>, limbs> sums{}, squares{};
     for (int64_t r = 0; r < strip.count; ++r) {
-        const D value = load<D>(strip.row(r) + j) - shift;
+        const D value = load_as<D>(strip.row(r) + j) - shift;
         D weighted_value = value, square = value * value;
         if constexpr (weighted) {
             weighted_value *= q.weights[strip.first + r];
@@ -202,7 +202,7 @@ void add_moments(const Strip<T> &strip, int64_t j, const MomentScale &q, Moments
 template <class T>
 void column_moments(const Matrix<T> &x, const MomentScale &q, Moments &into) {
     with_limbs(into.limbs, q.weights, [&]<int limbs, bool weighted>() {
-        for_each_strip(x, nullptr, x.rows, [&](const Strip<T> &strip) {
+        for_each_strip(x, [&](const Strip<T> &strip) {
             int64_t j = 0;
             for (; j + lanes <= strip.width; j += lanes)
                 add_moments<limbs, weighted, Doubles>(strip, j, q, into);
@@ -232,8 +232,8 @@ inline void sum_values(const double *values, const double *weights, int64_t n, d
                        double low_scale, int64_t limbs, uint64_t *sums) {
     with_limbs(limbs, weights, [&]<int limbs_, bool weighted>() {
         const auto limbs_at = [&]<class D>(int64_t i, D) {
-            D value = load<D>(values + i);
-            if constexpr (weighted) value *= load<D>(weights + i);
+            D value = load_as<D>(values + i);
+            if constexpr (weighted) value *= load_as<D>(weights + i);
             return biased_limbs<limbs_>(value * scale, low_scale);
         };
         std::array<Words, limbs_> totals{};

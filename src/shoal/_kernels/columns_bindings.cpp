@@ -1,134 +1,13 @@
 // Checks shapes and ranges of what Python hands over, then runs the kernels without the GIL.
-
-
-#include "bindings.hpp"
 #include "columns.hpp"
-#include "fixed_point.hpp"
+#include "fixed_point_bindings.hpp"
 #include "philox.hpp"
-#include "sums.hpp"
 
 namespace shoal {
 namespace {
 
-void require_exponents(const int32_t *exponents, int64_t n, const char *name) {
-    require_within<int32_t>(exponents, n, -1022, 1024, name);
-}
-
-void require_low_bits(int32_t low_bits) {
-    require_within<int32_t>(&low_bits, 1, 0, 51, "low_bits");
-}
-
-template <class Array>
-void require_limbs(const Array &sums, const char *name) {
-    require(sums.shape(0) == 1 || sums.shape(0) == 2,
-            std::string(name) + " must have 1 or 2 limbs");
-}
-
-template <class T>
-const double *weights_of(const Optional<Input<T>> &weights, int64_t rows) {
-    if (!weights) return nullptr;
-    require_length(*weights, rows, "weights");
-    return weights->data();
-}
-
-uint64_t *words(int64_t *sums) { return reinterpret_cast<uint64_t *>(sums); }
-
-ClusterSums cluster_sums(const Output<int64_t, 3> &sums, const Output<int64_t> &counts,
-                         const Optional<Output<int64_t, 2>> &weight_sums, int64_t columns) {
-    const auto clusters = static_cast<int64_t>(sums.shape(1));
-    require_limbs(sums, "sums");
-    require(static_cast<int64_t>(sums.shape(2)) == columns, "sums and X differ in columns");
-    require_length(counts, clusters, "counts");
-    const auto limbs = static_cast<int64_t>(sums.shape(0));
-    ClusterSums into{words(sums.data()), counts.data(), nullptr, limbs, 0, clusters, columns,
-                     std::vector<uint64_t>(clusters), std::vector<uint64_t>(clusters)};
-    if (weight_sums) {
-        require_limbs(*weight_sums, "weight_sums");
-        require(static_cast<int64_t>(weight_sums->shape(1)) == clusters,
-                "weight_sums and sums differ in clusters");
-        into.weight_sums = words(weight_sums->data());
-        into.weight_limbs = weight_sums->shape(0);
-    }
-    return into;
-}
-
-RowScale row_scale(const double *shift, const Input<int32_t> &exponents,
-                   const Optional<Input<double>> &weights, int32_t weight_exponent,
-                   int32_t low_bits, int64_t rows, const ClusterSums &into) {
-    require_length(exponents, into.columns, "exponents");
-    require_exponents(exponents.data(), into.columns, "exponents");
-    require_exponents(&weight_exponent, 1, "weight_exponent");
-    require_low_bits(low_bits);
-    require(weights.has_value() == (into.weight_sums != nullptr),
-            "weights and weight_sums go together");
-    return {shift, weights_of(weights, rows), powers_of_two(exponents.data(), into.columns),
-            std::ldexp(1.0, weight_exponent), std::ldexp(1.0, low_bits)};
-}
-
-// Sums the rows listed, or all.
-template <class X>
-void sum_listed_rows(const X &x, const Optional<Input<int64_t>> &rows,
-                     const Input<int32_t> &labels, const RowScale &q, ClusterSums &into) {
-    require_length(labels, x.rows, "labels");
-    require_within<int32_t>(labels.data(), x.rows, 0, into.clusters, "labels");
-    if (rows) require_within<int64_t>(rows->data(), rows->shape(0), 0, x.rows, "rows");
-    sum_rows(x, rows ? rows->data() : nullptr, rows ? rows->shape(0) : x.rows, labels.data(), q,
-             into);
-    into.finish();
-}
-
-template <class X>
-int64_t sum_all_moved_rows(const X &x, const Input<int32_t> &old_labels,
-                           const Input<int32_t> &labels, const RowScale &q, ClusterSums &into) {
-    require_length(labels, x.rows, "labels");
-    require_length(old_labels, x.rows, "old_labels");
-    require_within<int32_t>(labels.data(), x.rows, 0, into.clusters, "labels");
-    require_within<int32_t>(old_labels.data(), x.rows, -1, into.clusters, "old_labels");
-    const int64_t moved = sum_moved_rows(x, old_labels.data(), labels.data(), q, into);
-    into.finish();
-    return moved;
-}
-
 template <class T>
 void bind_dense(nb::module_ &m) {
-    m.def(
-        "sum_rows",
-        [](Strided<T> x_, Input<double> shift, Input<int32_t> exponents, Input<int32_t> labels,
-           Output<int64_t, 3> sums, Output<int64_t> counts, Optional<Input<double>> weights,
-           int32_t weight_exponent, Optional<Output<int64_t, 2>> weight_sums, int32_t low_bits,
-           Optional<Input<int64_t>> rows) {
-            const auto x = matrix(x_);
-            auto into = cluster_sums(sums, counts, weight_sums, x.columns);
-            require_length(shift, x.columns, "shift");
-            const auto q = row_scale(shift.data(), exponents, weights, weight_exponent, low_bits,
-                                     x.rows, into);
-            sum_listed_rows(x, rows, labels, q, into);
-        },
-        "X"_a.noconvert(), "shift"_a.noconvert(), "exponents"_a.noconvert(),
-        "labels"_a.noconvert(), "sums"_a.noconvert(), "counts"_a.noconvert(),
-        "weights"_a.noconvert() = nb::none(), "weight_exponent"_a = 0,
-        "weight_sums"_a.noconvert() = nb::none(), "low_bits"_a = 0,
-        "rows"_a.noconvert() = nb::none(), nb::call_guard<nb::gil_scoped_release>());
-
-    m.def(
-        "sum_moved_rows",
-        [](Strided<T> x_, Input<double> shift, Input<int32_t> exponents, Input<int32_t> old_labels,
-           Input<int32_t> labels, Output<int64_t, 3> sums, Output<int64_t> counts,
-           Optional<Input<double>> weights, int32_t weight_exponent,
-           Optional<Output<int64_t, 2>> weight_sums, int32_t low_bits) {
-            const auto x = matrix(x_);
-            auto into = cluster_sums(sums, counts, weight_sums, x.columns);
-            require_length(shift, x.columns, "shift");
-            const auto q = row_scale(shift.data(), exponents, weights, weight_exponent, low_bits,
-                                     x.rows, into);
-            return sum_all_moved_rows(x, old_labels, labels, q, into);
-        },
-        "X"_a.noconvert(), "shift"_a.noconvert(), "exponents"_a.noconvert(),
-        "old_labels"_a.noconvert(), "labels"_a.noconvert(), "sums"_a.noconvert(),
-        "counts"_a.noconvert(), "weights"_a.noconvert() = nb::none(), "weight_exponent"_a = 0,
-        "weight_sums"_a.noconvert() = nb::none(), "low_bits"_a = 0,
-        nb::call_guard<nb::gil_scoped_release>());
-
     m.def(
         "column_range",
         [](Strided<T> x_, Output<double> minimum, Output<double> maximum) {
@@ -186,43 +65,6 @@ void bind_moments(nb::module_ &m) {
 
 template <class T, class Column>
 void bind_csr(nb::module_ &m) {
-    m.def(
-        "sum_rows_csr",
-        [](Input<T> data, Input<Column> indices, Input<Column> indptr, Input<int32_t> exponents,
-           Input<int32_t> labels, Output<int64_t, 3> sums, Output<int64_t> counts,
-           Optional<Input<double>> weights, int32_t weight_exponent,
-           Optional<Output<int64_t, 2>> weight_sums, int32_t low_bits,
-           Optional<Input<int64_t>> rows) {
-            const auto x = csr_matrix(data, indices, indptr, sums.shape(2));
-            auto into = cluster_sums(sums, counts, weight_sums, x.columns);
-            const auto q = row_scale(nullptr, exponents, weights, weight_exponent, low_bits, x.rows,
-                                     into);
-            sum_listed_rows(x, rows, labels, q, into);
-        },
-        "data"_a.noconvert(), "indices"_a.noconvert(), "indptr"_a.noconvert(),
-        "exponents"_a.noconvert(), "labels"_a.noconvert(), "sums"_a.noconvert(),
-        "counts"_a.noconvert(), "weights"_a.noconvert() = nb::none(), "weight_exponent"_a = 0,
-        "weight_sums"_a.noconvert() = nb::none(), "low_bits"_a = 0,
-        "rows"_a.noconvert() = nb::none(), nb::call_guard<nb::gil_scoped_release>());
-
-    m.def(
-        "sum_moved_rows_csr",
-        [](Input<T> data, Input<Column> indices, Input<Column> indptr, Input<int32_t> exponents,
-           Input<int32_t> old_labels, Input<int32_t> labels, Output<int64_t, 3> sums,
-           Output<int64_t> counts, Optional<Input<double>> weights, int32_t weight_exponent,
-           Optional<Output<int64_t, 2>> weight_sums, int32_t low_bits) {
-            const auto x = csr_matrix(data, indices, indptr, sums.shape(2));
-            auto into = cluster_sums(sums, counts, weight_sums, x.columns);
-            const auto q = row_scale(nullptr, exponents, weights, weight_exponent, low_bits, x.rows,
-                                     into);
-            return sum_all_moved_rows(x, old_labels, labels, q, into);
-        },
-        "data"_a.noconvert(), "indices"_a.noconvert(), "indptr"_a.noconvert(),
-        "exponents"_a.noconvert(), "old_labels"_a.noconvert(), "labels"_a.noconvert(),
-        "sums"_a.noconvert(), "counts"_a.noconvert(), "weights"_a.noconvert() = nb::none(),
-        "weight_exponent"_a = 0, "weight_sums"_a.noconvert() = nb::none(), "low_bits"_a = 0,
-        nb::call_guard<nb::gil_scoped_release>());
-
     m.def(
         "column_range_csr",
         [](Input<T> data, Input<Column> indices, Output<double> minimum, Output<double> maximum,

@@ -47,7 +47,7 @@ inline Doubles widen(Floats values) {
 
 // One value as double, or `lanes` neighbouring values as Doubles, from any alignment.
 template <class D, class T>
-inline D load(const T *from) {
+inline D load_as(const T *from) {
     if constexpr (std::is_same_v<D, double>) {
         return static_cast<double>(*from);
     } else if constexpr (std::is_same_v<T, float>) {

@@ -14,6 +14,9 @@ template <class T> struct Matrix {
 
     const T *row(Index i) const { return data + i * row_stride; }
     const T *at(Index i, Index j) const { return row(i) + j * column_stride; }
+    Matrix between(Index first, Index last) const {
+        return {row(first), last - first, columns, row_stride, column_stride};
+    }
 };
 
 // Asks for some rows of a matrix whose columns are contiguous: more streams than the processor

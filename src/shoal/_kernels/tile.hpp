@@ -65,8 +65,13 @@ template <class T> inline Vector<T> load(const T *from) {
 template <class T> inline void store(T *to, Vector<T> v) { std::memcpy(to, &v, sizeof v); }
 template <class T> inline Vector<T> broadcast(T value) { return value - Vector<T>{}; }
 
-// Contraction is off, so a fused multiply-add of vectors has to be asked for by name.
+// Contraction is off, so a fused multiply-add of vectors has to be asked for by name; and so has a
+// square root.
+inline float square_root(float x) { return std::sqrt(x); }
+inline double square_root(double x) { return std::sqrt(x); }
 #if defined(__AVX512F__)
+inline Vector<float> square_root(Vector<float> x) { return _mm512_sqrt_ps(x); }
+inline Vector<double> square_root(Vector<double> x) { return _mm512_sqrt_pd(x); }
 inline Vector<float> fma(Vector<float> a, Vector<float> b, Vector<float> c) {
     return _mm512_fmadd_ps(a, b, c);
 }
@@ -74,6 +79,8 @@ inline Vector<double> fma(Vector<double> a, Vector<double> b, Vector<double> c) 
     return _mm512_fmadd_pd(a, b, c);
 }
 #elif defined(__AVX2__)
+inline Vector<float> square_root(Vector<float> x) { return _mm256_sqrt_ps(x); }
+inline Vector<double> square_root(Vector<double> x) { return _mm256_sqrt_pd(x); }
 inline Vector<float> fma(Vector<float> a, Vector<float> b, Vector<float> c) {
     return _mm256_fmadd_ps(a, b, c);
 }
@@ -81,6 +88,14 @@ inline Vector<double> fma(Vector<double> a, Vector<double> b, Vector<double> c) 
     return _mm256_fmadd_pd(a, b, c);
 }
 #else
+inline Vector<float> square_root(Vector<float> x) {
+    for (int i = 0; i < kLanes<float>; ++i) x[i] = __builtin_sqrtf(x[i]);
+    return x;
+}
+inline Vector<double> square_root(Vector<double> x) {
+    for (int i = 0; i < kLanes<double>; ++i) x[i] = __builtin_sqrt(x[i]);
+    return x;
+}
 inline Vector<float> fma(Vector<float> a, Vector<float> b, Vector<float> c) {
     for (int i = 0; i < kLanes<float>; ++i) c[i] = __builtin_fmaf(a[i], b[i], c[i]);
     return c;
@@ -90,6 +105,17 @@ inline Vector<double> fma(Vector<double> a, Vector<double> b, Vector<double> c) 
     return c;
 }
 #endif
+
+// Whether any lane of a mask is set.
+template <class V> inline bool any(V mask) {
+#if defined(__AVX2__) && !defined(__AVX512F__)
+    return !_mm256_testz_si256((__m256i)mask, (__m256i)mask);
+#else
+    auto set = mask[0];
+    for (int i = 1; i < int(sizeof mask / sizeof set); ++i) set |= mask[i];
+    return set != 0;
+#endif
+}
 
 // Two vectors mixed in blocks of B lanes: the low (or high) half of every group of G lanes of a,
 // then the same half of b.
@@ -161,8 +187,12 @@ template <class T> struct Panel {
         if (!from.index && from.matrix.row_stride == 1 && whole)
             return pack_columns(from.matrix, first, shift);
         const T *pointers[rows];
-        for (int i = 0; i < rows; ++i)
-            pointers[i] = from.pointer(std::min(first + i, from.count - 1));
+        if (!from.index && whole)
+            for (int i = 0; i < rows; ++i)
+                pointers[i] = i ? pointers[i - 1] + from.matrix.row_stride : from.pointer(first);
+        else
+            for (int i = 0; i < rows; ++i)
+                pointers[i] = from.pointer(std::min(first + i, from.count - 1));
         const Index features = from.matrix.columns, stride = from.matrix.column_stride;
         const Index blocked = stride == 1 ? features / lanes * lanes : 0;
         unroll<kTileVectors>([&](auto v) SHOAL_INLINE {

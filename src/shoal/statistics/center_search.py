@@ -1,5 +1,7 @@
 """Labelling the rows of a block pass after pass, with what the pass before left beside it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,15 +21,30 @@ class Found(NamedTuple):
     Attributes
     ----------
     labels : ndarray of shape (n_rows,), int32
-    labels_before : ndarray of shape (n_rows,), int32, or None
-        Labels in the pass before, where they are still known.
     n_scanned : int
         Rows for which all centres were looked at.
     """
 
     labels: Int32Array
-    labels_before: Int32Array | None
     n_scanned: int
+
+
+class Labelling(NamedTuple):
+    """Labels of a block's rows that are about to be found.
+
+    Attributes
+    ----------
+    labels : ndarray of shape (n_rows,), int32
+        To be filled; with bounds, those before.
+    labels_before : ndarray of shape (n_rows,), int32, or None
+        Labels in the pass before, where they are still known.
+    bounds : dict
+        What a kernel that keeps bounds is told of them; empty for one that looks at all centres.
+    """
+
+    labels: Int32Array
+    labels_before: Int32Array | None
+    bounds: dict[str, AnyArray | None]
 
 
 @dataclass(slots=True)
@@ -86,43 +103,46 @@ class CenterSearch:
         return 12 if self.bounds else 4
 
     def __call__(self, block: Block) -> Found:
-        # Taken out while it is being changed: an interrupted pass must not leave bounds that
-        # have moved under a step that has not.
+        with self.labelling(block) as rows:
+            if rows.bounds:
+                n_scanned = _kernels.assign_bounded(
+                    block.X, self.centers, self.shift, rows.labels, **rows.bounds
+                )
+            else:
+                n_scanned = block.n_rows
+                assign(block.X, self.centers, self.shift, rows.labels)
+        return Found(rows.labels, n_scanned)
+
+    @contextmanager
+    def labelling(self, block: Block) -> Iterator[Labelling]:
+        """What is labelled inside the ``with`` stands beside the block afterwards.
+
+        Until then nothing does: an interrupted pass must not leave bounds that have moved under
+        a step that has not.
+        """
         before: _Bounds | None = block.beside.pop(BESIDE, None)
         if before is not None and (before.fit, before.step) != (self.fit, self.step - 1):
             before = None
-        if self.bounds and isinstance(block.X, np.ndarray):
-            now, n_scanned = self._bounded(block, before)
-        else:
-            labels = np.empty(block.n_rows, dtype=np.int32)
-            assign(block.X, self.centers, self.shift, labels)
-            now, n_scanned = _Bounds(self.fit, self.step, labels), block.n_rows
+        is_bounded = self.bounds and isinstance(block.X, np.ndarray)
+        now, bounds = self._bounded(block, before) if is_bounded else self._unbounded(block)
+        yield Labelling(now.labels, before.labels if before else None, bounds)
         block.beside[BESIDE] = now
-        return Found(now.labels, before.labels if before else None, n_scanned)
 
-    def _bounded(self, block: Block, before: _Bounds | None) -> tuple[_Bounds, int]:
-        """Labels and bounds under the centres of now, and how many rows were scanned for them."""
+    def _unbounded(self, block: Block) -> tuple[_Bounds, dict[str, AnyArray | None]]:
+        return _Bounds(self.fit, self.step, np.empty(block.n_rows, dtype=np.int32)), {}
+
+    def _bounded(
+        self, block: Block, before: _Bounds | None
+    ) -> tuple[_Bounds, dict[str, AnyArray | None]]:
+        """Labels and bounds to move on, and what is known of the move."""
         if before is None or before.upper is None or self.drift is None:
-            now = _Bounds(
-                self.fit,
-                self.step,
-                np.zeros(block.n_rows, dtype=np.int32),
-                np.full(block.n_rows, np.inf, dtype=np.float32),
-                np.zeros(block.n_rows, dtype=np.float32),
-            )
+            labels = np.zeros(block.n_rows, dtype=np.int32)
+            lower = np.zeros(block.n_rows, dtype=np.float32)
+            now = _Bounds(self.fit, self.step, labels, np.full_like(lower, np.inf), lower)
             drift = np.zeros(len(self.centers))
         else:
-            now = _Bounds(self.fit, self.step, before.labels.copy(), before.upper, before.lower)
+            labels = before.labels.copy()
+            now = _Bounds(self.fit, self.step, labels, before.upper, before.lower)
             drift = self.drift
-        assert self.separation is not None
-        n_scanned = _kernels.assign_bounded(
-            block.X,
-            self.centers,
-            self.shift,
-            now.labels,
-            now.upper,
-            now.lower,
-            drift,
-            self.separation,
-        )
-        return now, n_scanned
+        bounds = {"upper": now.upper, "lower": now.lower, "drift": drift}
+        return now, bounds | {"separation": self.separation}

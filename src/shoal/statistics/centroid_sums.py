@@ -9,8 +9,9 @@ from shoal import _kernels
 from shoal._typing import Float64Array, Int32Array, Int64Array
 from shoal.data.block import Block
 from shoal.engines.statistic import Statistic
-from shoal.statistics.center_search import CenterSearch
+from shoal.statistics.center_search import CenterSearch, Labelling
 from shoal.statistics.fixed_point import Scale, to_float
+from shoal.statistics.nearest_center import assign
 
 BESIDE = "centroid_sums"
 
@@ -111,19 +112,17 @@ class CentroidSums(Statistic[ExactSums, ClusterSums]):
         return ExactSums.zero(self.scale.limbs, *self.search.centers.shape)
 
     def update(self, partial: ExactSums, block: Block) -> ExactSums:
-        found = self.search(block)
-        if not self._worth_keeping(block):
-            partial.n_moved += self._sum(block, _nowhere(block), found.labels, partial)
-            partial.n_scanned += found.n_scanned
-            return partial
-        # Like labels, taken out while it is being changed.
-        labels, of_block = block.beside.pop(BESIDE, (None, None))
-        before = found.labels_before
-        if before is None or labels is not before:
-            of_block, before = self.zero(), _nowhere(block)
-        of_block.n_moved = self._sum(block, before, found.labels, of_block)
-        of_block.n_scanned = found.n_scanned
-        block.beside[BESIDE] = found.labels, of_block
+        with self.search.labelling(block) as rows:
+            if not self._worth_keeping(block):
+                return self._assign_and_sum(block, rows, None, partial)
+            # Like labels, taken out while it is being changed.
+            labels, of_block = block.beside.pop(BESIDE, (None, None))
+            before = rows.labels_before
+            if before is None or labels is not before:
+                of_block, before = self.zero(), None
+            of_block.n_scanned = of_block.n_moved = 0
+            self._assign_and_sum(block, rows, before, of_block)
+        block.beside[BESIDE] = rows.labels, of_block
         return partial.add(of_block)
 
     def merge(self, partial: ExactSums, other: ExactSums) -> ExactSums:
@@ -143,23 +142,28 @@ class CentroidSums(Statistic[ExactSums, ClusterSums]):
         """Whether the sums of one block are small beside its rows (a quarter of their memory)."""
         return 32 * self.scale.limbs * len(self.search.centers) <= 4 * block.n_rows
 
-    def _sum(self, block: Block, before: Int32Array, labels: Int32Array, into: ExactSums) -> int:
-        """Move each row from the sums of its label `before` (-1: of none) to those of now."""
+    def _assign_and_sum(
+        self, block: Block, rows: Labelling, before: Int32Array | None, into: ExactSums
+    ) -> ExactSums:
+        """Label rows and move each from the sums of its label `before` (of none) to that of now."""
+        if before is None:
+            before = np.full(block.n_rows, -1, dtype=np.int32)
+        X, search = block.X, self.search
+        moves = (before, rows.labels, self.scale.exponents, into.sums, into.counts)
         arguments = {
             "weights": block.sample_weight,
             "weight_exponent": int(self.weight_scale.exponents),
             "weight_sums": into.weights if self.weighted else None,
             "low_bits": self.scale.low_bits,
         }
-        sums = (self.scale.exponents, before, labels, into.sums, into.counts)
-        X = block.X
         if isinstance(X, np.ndarray):
-            moved = _kernels.sum_moved_rows(X, self.search.shift, *sums, **arguments)
+            n_scanned, n_moved = _kernels.assign_and_sum(
+                X, search.centers, search.shift, *moves, **arguments, **rows.bounds
+            )
         else:
-            moved = _kernels.sum_moved_rows_csr(X.data, X.indices, X.indptr, *sums, **arguments)
-        return int(moved)
-
-
-def _nowhere(block: Block) -> Int32Array:
-    """The label -1 for each row: it is in no sum yet."""
-    return np.full(block.n_rows, -1, dtype=np.int32)
+            n_scanned = block.n_rows
+            assign(X, search.centers, search.shift, rows.labels)
+            n_moved = _kernels.sum_moved_rows_csr(X.data, X.indices, X.indptr, *moves, **arguments)
+        into.n_scanned += n_scanned
+        into.n_moved += n_moved
+        return into
