@@ -102,8 +102,8 @@ Index add_entries(const T *entries, Index row, Index j, Index end, const GramSum
     constexpr Index step = sizeof(D) / sizeof(double);
     for (const Index plane = into.columns * into.columns; j + step <= end; j += step) {
         const Index at = row * into.columns + j;
-        const auto words = biased_limbs<limbs>(load<D, T>(entries + j) * load<D, double>(into.scale + at),
-                                               into.low_scale);
+        const D t = load_as<D>(entries + j) * load_as<D>(into.scale + at);
+        const auto words = biased_limbs<limbs>(t, into.low_scale);
         for (int limb = 0; limb < limbs; ++limb)
             add_to(into.sums + limb * plane + at, words[limb] - bias);
     }
@@ -118,7 +118,7 @@ void add_tile(const GramGroup<T> &group, Index a, Index b, const GramSums &into)
     for (Index r = 0; r < group.rows; ++r, left += group.stride, right += group.stride) {
         Vector<T> columns[vectors];
         unroll<vectors>([&](auto v) SHOAL_INLINE {
-            std::memcpy(&columns[v], right + v * kLanes<T>, kVectorBytes);
+            columns[v] = load(right + v * kLanes<T>);
         });
         unroll<height>([&](auto i) SHOAL_INLINE {
             const Vector<T> row = broadcast<T>(left[i]);

@@ -140,9 +140,9 @@ template <class T> class DenseRows {
 template <bool centred, class T>
 [[gnu::always_inline]] inline Doubles centre(const T *x, const double *shift) {
     if constexpr (centred)
-        return load<Doubles>(x) - load<Doubles>(shift);
+        return load_as<Doubles>(x) - load_as<Doubles>(shift);
     else
-        return load<Doubles>(x);
+        return load_as<Doubles>(x);
 }
 
 // Predicts `count` neighbouring rows, whose sums do not wait for each other.
@@ -153,7 +153,7 @@ void predict(const DenseRows<T> &rows, int64_t row, const LinearModel &model, in
     std::array<DotSums, count> sums{};
     rows.for_each_block(row, [&](const T *x, int64_t stride, int64_t j) SHOAL_INLINE {
         unroll<dot_vectors>([&](auto v) SHOAL_INLINE {
-            const Doubles w = load<Doubles>(coef + j + v * lanes);
+            const Doubles w = load_as<Doubles>(coef + j + v * lanes);
             unroll<count>([&](auto r) SHOAL_INLINE {
                 const auto z = centre<centred>(x + r * stride + v * lanes, shift + j + v * lanes);
                 sums[r][v] = fma(z, w, sums[r][v]);

@@ -66,7 +66,7 @@ template <int limbs, class D>
         const D t = z * g, rounded = t + column_rounder;
         const D remainder = t - (rounded - column_rounder);
         return {std::bit_cast<WordOf<D>>(rounded),
-                std::bit_cast<WordOf<D>>(remainder * load<D>(low_scale) + rounder)};
+                std::bit_cast<WordOf<D>>(remainder * load_as<D>(low_scale) + rounder)};
     }
 }
 
@@ -79,8 +79,8 @@ void sum_terms(double *terms, const double *weight, int64_t n, double scale, dou
     Doubles most = broadcast(largest);
     std::array<Words, limbs> totals{};
     for (int64_t i = 0; i < n; i += lanes) {
-        const Doubles w = load<Doubles>(weight + i);
-        const Doubles term = w == 0.0 ? Doubles{} : w * load<Doubles>(terms + i);
+        const Doubles w = load_as<Doubles>(weight + i);
+        const Doubles term = w == 0.0 ? Doubles{} : w * load_as<Doubles>(terms + i);
         const Doubles size = abs(term), scaled = term * scale;
         most = max(most, size == size ? size : broadcast(infinity));
         store(terms + i, scaled);
@@ -143,7 +143,7 @@ template <int limbs, bool centred> class DenseProducts {
             std::memcpy(&word, from, sizeof word);
         });
         unroll<vectors>([&](auto v) SHOAL_INLINE {
-            rounders[v] = load<Doubles>(point.rounders.data() + column + v * lanes);
+            rounders[v] = load_as<Doubles>(point.rounders.data() + column + v * lanes);
         });
         const double *const low_scales = point.low_scales.data() + column,
                            *const shift = model.shift.data() + column;

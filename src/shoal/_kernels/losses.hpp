@@ -171,7 +171,7 @@ void independent_terms(double parameter, const LossGroup &group) {
     for (int64_t k = 0; k < group.outputs; ++k) {
         const double *target = group.target + (group.targets == 1 ? 0 : k * group.stride);
         for (int64_t i = 0, at = k * group.stride; i < group.rows; i += lanes, at += lanes) {
-            const LossTerms terms = loss(load<Doubles>(target + i), load<Doubles>(group.raw + at));
+            const LossTerms terms = loss(load_as<Doubles>(target + i), load_as<Doubles>(group.raw + at));
             store(group.value + at, terms.value);
             store(group.gradient + at, terms.gradient);
             if (group.hessian) store(group.hessian + at, terms.hessian);
@@ -183,8 +183,8 @@ void independent_terms(double parameter, const LossGroup &group) {
 // gradients as exponentials; the value is that of the first output, and 0 for all others.
 inline void multinomial_terms(double, const LossGroup &group) {
     for (int64_t i = 0; i < group.rows; i += lanes) {
-        const Doubles y = load<Doubles>(group.target + i);
-        const auto raw = [&](int64_t k) { return load<Doubles>(group.raw + k * group.stride + i); };
+        const Doubles y = load_as<Doubles>(group.target + i);
+        const auto raw = [&](int64_t k) { return load_as<Doubles>(group.raw + k * group.stride + i); };
         Doubles largest = raw(0), sum{}, chosen{};
         for (int64_t k = 1; k < group.outputs; ++k) largest = max(largest, raw(k));
         for (int64_t k = 0; k < group.outputs; ++k) {
@@ -196,7 +196,7 @@ inline void multinomial_terms(double, const LossGroup &group) {
         const Doubles inverse = 1.0 / sum;
         for (int64_t k = 0; k < group.outputs; ++k) {
             const int64_t at = k * group.stride + i;
-            const Doubles p = load<Doubles>(group.gradient + at) * inverse;
+            const Doubles p = load_as<Doubles>(group.gradient + at) * inverse;
             store(group.gradient + at, p - where(y == double(k), 1.0, 0.0));
             store(group.value + at, k ? Doubles{} : (largest - chosen) + log(sum));
             if (group.hessian) store(group.hessian + at, p * (1.0 - p));
