@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
@@ -33,7 +33,7 @@ def write_predictions(
     name : str
         Name of the column.
     dtype : dtype
-        Type of the predictions.
+        Type of the predictions: of numbers or booleans, or of text.
     predictions : iterable of (Block, ndarray of shape (block.n_rows,))
         In row order.
     n_rows : int
@@ -46,7 +46,7 @@ def write_predictions(
     """
     path = Path(path)
     with _archive.replacing(path) as file:
-        _write(file, pa.schema([(name, pa.from_numpy_dtype(dtype))]), predictions, n_rows)
+        _write(file, pa.schema([(name, _arrow_type(np.dtype(dtype)))]), predictions, n_rows)
     return path
 
 
@@ -61,18 +61,22 @@ def _write(
     written = 0
     with pq.ParquetWriter(file, schema) as writer:
         for block, values in predictions:
-            column = _with_nulls(block, values, int(block.row_numbers[0]) - written)
+            column = _with_nulls(block, values, int(block.row_numbers[0]) - written, schema[0].type)
             writer.write_table(pa.table([column], schema))
             written += len(column)
         if written < n_rows:
             writer.write_table(pa.table([pa.nulls(n_rows - written, schema[0].type)], schema))
 
 
-def _with_nulls(block: Block, values: AnyArray, gap: int) -> pa.Array:
+def _arrow_type(dtype: np.dtype[Any]) -> pa.DataType:
+    return pa.string() if dtype.kind in "OU" else pa.from_numpy_dtype(dtype)
+
+
+def _with_nulls(block: Block, values: AnyArray, gap: int, dtype: pa.DataType) -> pa.Array:
     """`values` spread over the numbers of their rows, with `gap` nulls before them."""
     rows = block.row_numbers - block.row_numbers[0] + gap
     spread = np.zeros(int(rows[-1]) + 1, dtype=values.dtype)
     spread[rows] = values
     missing = np.ones(len(spread), dtype=bool)
     missing[rows] = False
-    return pa.array(spread, mask=missing)
+    return pa.array(spread, dtype, mask=missing)
