@@ -22,7 +22,9 @@ def test_equals_scikit_learns(alpha, fit_intercept):
 
 def test_one_pass_solves_a_path():
     X, y = load_diabetes(return_X_y=True)
-    alphas, expected, _ = sklearn.linear_model.lasso_path(X, y - y.mean(), n_alphas=20, tol=1e-12)
+    alphas, expected, _ = sklearn.linear_model.lasso_path(
+        X, y - y.mean(), alphas=20, tol=1e-10, max_iter=100_000
+    )
     found = Lasso(alphas=alphas, tol=1e-12, max_iter=10_000).fit(X, y)
     np.testing.assert_allclose(found.coef_path_.T, expected, atol=1e-3)
     assert np.all(np.diff((found.coef_path_ != 0).sum(axis=1)) >= -1)

@@ -231,7 +231,7 @@ def _coded(
     if (positions < 0).any():
         row = int((positions < 0).argmax())
         raise DataError(
-            f"The label {target[row]!r} is none of the {len(classes.labels)} known classes: "
+            f"The label {target.tolist()[row]!r} is none of the {len(classes.labels)} known classes: "
             f"{where.role(row, 'target')}."
         )
     if classes.weights is not None:

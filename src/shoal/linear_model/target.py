@@ -105,7 +105,7 @@ def found_classes(dataset: Dataset) -> ClassWeights:
     if len(present) < 2:
         raise DataError(
             "This solver needs samples of at least 2 classes in the data, but the data contains "
-            f"only one class: {(present if len(present) else found.labels)[0]!r}."
+            f"only one class: {(present if len(present) else found.labels).tolist()[0]!r}."
         )
     return found
 
