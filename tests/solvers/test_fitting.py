@@ -15,9 +15,14 @@ class Estimator:
 
 def test_an_error_brings_the_attributes_back():
     estimator = Estimator()
-    with pytest.raises(KeyboardInterrupt), restored_on_error(estimator):
-        estimator.coef_, estimator.new = 2, 3
-        raise KeyboardInterrupt
+
+    def fit(error):
+        with restored_on_error(estimator):
+            estimator.coef_, estimator.new = 2, 3
+            raise error
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(KeyboardInterrupt())
     assert vars(estimator) == {"coef_": 1}
     with restored_on_error(estimator):
         estimator.coef_ = 2
