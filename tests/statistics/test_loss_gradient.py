@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.statistics.rows import FORMS, blobs, blocks, fold, fold_blocks, forms, weights
+from tests.statistics.rows import FORMS, blobs, blocks, fold, forms, weights
 
-from shoal import _kernels, open_dataset
+from shoal import open_dataset
+from shoal.exceptions import DataError
 from shoal.losses import (
     EpsilonInsensitive,
     HalfBinomial,
@@ -19,7 +20,6 @@ from shoal.statistics.loss_gradient import LossGradient
 from shoal.statistics.range import Range
 from shoal.statistics.target_codes import TargetCodes
 from shoal.testing import check_statistic
-from shoal.testing.bits import bits
 
 N_ROWS, N_FEATURES = 150, 3
 LOSSES = {
@@ -80,7 +80,7 @@ def statistic_of(case, dataset, X, shift, dtype=np.float64, **options):
 
 def expected_sums(case, X, weight, shift):
     """Sums by definition."""
-    loss, n_outputs, _ = LOSSES[case]
+    loss, _, _ = LOSSES[case]
     coef, intercept = model_of(case, X.shape[1])
     target = target_of(case, len(X))
     if case in CODES:
@@ -116,3 +116,90 @@ def test_is_the_sum_in_any_split(case, form, weighted):
     )
     assert found.largest_gradient == pytest.approx(float(largest), rel=1e-12)
     assert found.weight == pytest.approx(N_ROWS if weight is None else weight.sum(), rel=1e-15)
+
+
+def binary(X, seed=3):
+    """Rows with a target of 0 and 1."""
+    target = np.random.default_rng(seed).integers(0, 2, len(X)).astype(np.float64)
+    return replace(open_dataset(X), target=target), target
+
+
+def within(dataset, loss, coef, shift=None, dtype=np.float64, target_range=(0.0, 1.0), **options):
+    return LossGradient.within(
+        fold(Range(dataset.n_features), dataset),
+        loss,
+        np.atleast_2d(coef),
+        np.zeros(1),
+        np.zeros(dataset.n_features) if shift is None else shift,
+        dtype=dtype,
+        is_sparse=False,
+        target_range=target_range,
+        **options,
+    )
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e3, 1e6])
+def test_float32_rows_lose_no_more_than_float32_has_lost(offset):
+    X = (blobs(300) + offset).astype(np.float32)
+    dataset, target = binary(X)
+    coef, shift = np.array([[0.3, -0.2, 0.1]]), X.mean(axis=0, dtype=np.float64)
+    check_statistic(within(dataset, HalfBinomial(), coef, shift, np.float32), dataset)
+    found = fold(within(dataset, HalfBinomial(), coef, shift, np.float32), dataset)
+    z = X.astype(np.longdouble) - shift
+    gradient = HalfBinomial().gradient(target, (z @ coef[0]).astype(np.float64))
+    error = np.abs(found.gradient[0] - gradient @ z)
+    # Each value carries an error of 2^-25 of itself; the pass adds 2^-29 of that at most.
+    assert np.all(error <= 2.0**-53 * len(X) * np.abs(X).max() + 1e-12)
+
+
+def test_float64_rows_are_centred_before_digits_are_lost():
+    X = np.round(blobs(500) * 2**10) / 2**10 + 1e9
+    dataset, target = binary(X)
+    coef, shift = np.array([[0.3, -0.2, 0.1]]), np.full(3, 1e9)
+    found = fold(within(dataset, HalfBinomial(), coef, shift), dataset)
+    z = (X - 1e9).astype(np.longdouble)
+    gradient = HalfBinomial().gradient(target, (z @ coef[0]).astype(np.float64))
+    assert np.abs(found.gradient[0] - gradient @ z).max() <= 1e-11
+
+
+def test_a_bound_that_is_too_small_shows_and_a_larger_one_helps():
+    X = blobs()
+    dataset = replace(open_dataset(X), target=np.full(len(X), 100.0))
+    loss, coef, target_range = HalfSquaredError(), [1.0, 0.0, 0.0], (100.0, 100.0)
+    small = within(dataset, loss, coef, target_range=target_range, bound=1.0)
+    check_statistic(small, dataset)
+    found = fold(small, dataset)
+    assert found.overflowed
+    assert found.value == np.inf
+    assert np.isnan(found.gradient).all()
+    assert np.isnan(found.intercept_gradient).all()
+    assert found.largest_gradient == np.abs(X[:, 0] - 100.0).max()
+    bound = found.largest_gradient
+    again = fold(within(dataset, loss, coef, target_range=target_range, bound=bound), dataset)
+    assert not again.overflowed
+    assert again.value == pytest.approx(((X[:, 0] - 100) ** 2).sum() / 2, rel=1e-14)
+
+
+def test_without_a_bound_nothing_overflows():
+    X = blobs()
+    dataset, _ = binary(X)
+    for loss in (HalfSquaredError(), HalfPoisson(), EpsilonInsensitive(), HalfBinomial()):
+        for size in (0.0, 1.0, 30.0):
+            found = fold(within(dataset, loss, np.full(3, size)), dataset)
+            assert not found.overflowed, (loss, size)
+            assert np.isfinite(found.value)
+
+
+def test_a_prediction_beyond_all_numbers_overflows():
+    dataset, _ = binary(blobs())
+    found = fold(within(dataset, HalfSquaredError(), [1e200, -1e200, 1e200]), dataset)
+    assert found.overflowed
+    assert found.value == np.inf
+
+
+def test_a_label_that_is_no_class_is_named():
+    X = blobs()
+    dataset = replace(open_dataset(X), target=np.array(["no"] * 149 + ["maybe"]))
+    statistic = within(dataset, HalfBinomial(), np.zeros(3), codes=CODES["binary"])
+    with pytest.raises(DataError, match=r"row 149 has the label.*maybe.*not among the classes"):
+        fold(statistic, dataset)

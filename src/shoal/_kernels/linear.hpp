@@ -91,7 +91,7 @@ template <class T> class DenseRows {
   public:
     explicit DenseRows(const Matrix<T> &x)
         : columns(x.columns), whole(columns - columns % dot_sums),
-          rests(whole < columns ? rows_at_once(columns) * dot_sums : 0) {}
+          rests(whole < columns ? rows_of_group(columns) * dot_sums : 0) {}
 
     void take(const Strip<T> &rows) {
         strip = rows;
@@ -104,6 +104,16 @@ template <class T> class DenseRows {
         const T *x = strip.row(r);
         for (int64_t j = 0; j < whole; j += dot_sums) visit(x + j, strip.stride, j);
         if (whole < columns) visit(rests.data() + r * dot_sums, dot_sums, whole);
+    }
+
+    // Asks for that share of the rows of the next group which columns `column` to `end` have of all
+    // columns: the next group comes while this one is worked on, and not in one burst.
+    void prefetch_next(int64_t column, int64_t end) const {
+        constexpr int64_t line = 64 / sizeof(T);
+        const int64_t last = strip.count + strip.count * std::min(end, columns) / columns;
+        for (int64_t r = strip.count + strip.count * column / columns; r < last; ++r)
+            for (int64_t j = 0; j < columns; j += line)
+                __builtin_prefetch(strip.row(r) + j, 0, second_level);
     }
 
     // Calls visit<n>(rows, stride, column) with n times 8 columns at a time, n = `blocks` as long as
@@ -119,6 +129,8 @@ template <class T> class DenseRows {
     }
 
   private:
+    static constexpr int second_level = 2;
+
     int64_t columns, whole;
     Strip<T> strip{};
     std::vector<T> rests;
@@ -161,13 +173,13 @@ void predict(const DenseRows<T> &rows, const LinearModel &model, RowGroup &group
     }
 }
 
-template <class T> int64_t most_rows(const Matrix<T> &x) { return rows_at_once(x.columns); }
+template <class T> int64_t most_rows(const Matrix<T> &x) { return rows_of_group(x.columns); }
 
 // Calls visit(rows, group) for groups of rows with their raw predictions.
 template <class T, class Visit>
 void for_each_group(const Matrix<T> &x, const LinearModel &model, RowGroup &group, Visit visit) {
     DenseRows<T> rows(x);
-    for_each_row_strip(x, [&](const Strip<T> &strip) {
+    for_each_row_group(x, [&](const Strip<T> &strip) {
         rows.take(strip);
         group.first = strip.first, group.rows = strip.count;
         model.shift.empty() ? predict<false>(rows, model, group)

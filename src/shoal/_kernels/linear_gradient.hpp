@@ -106,6 +106,7 @@ template <int limbs, bool centred> class DenseProducts {
             uint64_t *const sums = totals.data() + k * model.width;
             rows.template for_each_wide_block<wide>(
                 [&]<int blocks>(const T *x, int64_t stride, int64_t j) SHOAL_INLINE {
+                    if (k == 0) rows.prefetch_next(j, j + blocks * dot_sums);
                     add_products<blocks>(x, stride, group.rows, j, g, sums + j);
                 });
         }
@@ -124,9 +125,9 @@ template <int limbs, bool centred> class DenseProducts {
     static constexpr int wide = std::max<int>(1, 4 / limbs / dot_vectors);
 
     // Adds the biased limbs of z g to `blocks` times 8 columns of sums, which stay in registers
-    // over the rows of a group.
+    // over the rows of a group. Inlined, its loop would share the registers of its callers.
     template <int blocks, class T>
-    void add_products(const T *x, int64_t stride, int64_t rows, int64_t column, const double *g,
+    [[gnu::noinline]] void add_products(const T *x, int64_t stride, int64_t rows, int64_t column, const double *g,
                       uint64_t *sums) const {
         constexpr int vectors = blocks * dot_vectors;
         std::array<std::array<Words, limbs>, vectors> words;
@@ -146,8 +147,8 @@ template <int limbs, bool centred> class DenseProducts {
         });
         const double *const low_scales = point.low_scales.data() + column,
                            *const shift = model.shift.data() + column;
-        for (int64_t r = 0; r < rows; ++r, x += stride) {
-            const Doubles gradient = broadcast(g[r]);
+        for (const double *const end = g + rows; g != end; ++g, x += stride) {
+            const Doubles gradient = broadcast(*g);
             unroll<vectors>([&](auto v) SHOAL_INLINE {
                 const auto more = product_limbs<limbs>(
                     centre<centred>(x + v * lanes, shift + v * lanes), gradient, rounders[v],

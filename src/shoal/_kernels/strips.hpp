@@ -106,9 +106,13 @@ void for_each_strip(const Matrix<T> &x, const int64_t *rows, int64_t n, Visit vi
         }
 }
 
-// Visits all rows of x as strips of all columns, copied where their values are not neighbours.
-template <class T, class Visit> void for_each_row_strip(const Matrix<T> &x, Visit visit) {
-    const int64_t width = x.columns, step = rows_at_once(width);
+// Rows that are met twice while they stay in the first-level cache; more of them than of a strip,
+// because the work beside them comes in vectors of rows.
+inline int64_t rows_of_group(int64_t columns) { return 2 * rows_at_once(columns); }
+
+// Visits all rows of x in groups of all columns, copied where their values are not neighbours.
+template <class T, class Visit> void for_each_row_group(const Matrix<T> &x, Visit visit) {
+    const int64_t width = x.columns, step = rows_of_group(width);
     if (x.column_stride == 1) {
         for (int64_t i = 0; i < x.rows; i += step)
             visit(Strip<T>{x.row(i), x.row_stride, i, std::min<int64_t>(step, x.rows - i), 0,

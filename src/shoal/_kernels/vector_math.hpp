@@ -60,13 +60,14 @@ constexpr double ln2_high = 0x1.62e42fefa38p-1, ln2_low = 0x1.ef35793c7673p-45;
 
 // e^x, at most the largest double: it saturates instead of overflowing.
 //
-// x = k ln 2 + r with |r| <= ln 2 / 2, where the Taylor series to the 13th power leaves 2^-57. The
-// factor 2^k comes in two, each a normal double, so that small results underflow gradually.
+// x = k ln 2 + r with |r| <= ln 2 / 2, where the Taylor series 1 + (r + r^2 (1 / 2 + r / 6 + ...))
+// to the 13th power leaves 2^-57. The factor 2^k comes in two, each a normal double, so that small
+// results underflow gradually.
 inline Doubles exp(Doubles x) {
-    constexpr double taylor[] = {1.0,           1.0,          1.0 / 2,        1.0 / 6,
-                                 1.0 / 24,      1.0 / 120,    1.0 / 720,      1.0 / 5040,
-                                 1.0 / 40320,   1.0 / 362880, 1.0 / 3628800,  1.0 / 39916800,
-                                 1.0 / 479001600, 1.0 / 6227020800};
+    constexpr double taylor[] = {1.0 / 2,        1.0 / 6,         1.0 / 24,      1.0 / 120,
+                                 1.0 / 720,      1.0 / 5040,      1.0 / 40320,   1.0 / 362880,
+                                 1.0 / 3628800,  1.0 / 39916800,  1.0 / 479001600,
+                                 1.0 / 6227020800};
     x = clamp(x, -746.0, 0x1.62e42fefa39efp+9);
     const Doubles rounded = fma(x, broadcast(0x1.71547652b82fep+0), broadcast(rounder));
     const Doubles k = rounded - rounder;
@@ -78,7 +79,8 @@ inline Doubles exp(Doubles x) {
     const auto power = [](Words p) {
         return std::bit_cast<Doubles>((p - even / 2 + exponent_bias) << 52);
     };
-    return polynomial(taylor, r) * power(half) * power(rest);
+    const Doubles e = 1.0 + fma(r * r, polynomial(taylor, r), r);
+    return e * power(half) * power(rest);
 }
 
 // log((1 + s) / (1 - s)) = 2 s (1 + s^2 / 3 + s^4 / 5 + ...) for |s| <= 3 - 2 sqrt(2), where the

@@ -52,7 +52,11 @@ class Loss(ABC):
         return None
 
     def value(self, y: ArrayLike, raw: ArrayLike) -> Float64Array:
-        """Loss of each row, shape (n_rows,); shape of ``raw``, but for multinomial losses."""
+        """Loss of each row.
+
+        Of the shape that ``y`` and ``raw`` broadcast to; (n_rows,) for a multinomial loss, whose
+        raw predictions are of shape (n_rows, n_classes).
+        """
         return self._terms(y, raw)[0]
 
     def gradient(self, y: ArrayLike, raw: ArrayLike) -> Float64Array:
@@ -78,9 +82,10 @@ class Loss(ABC):
     def _terms(
         self, y: ArrayLike, raw: ArrayLike
     ) -> tuple[Float64Array, Float64Array, Float64Array]:
-        """Value, gradient and hessian, each of the shape of `raw`."""
-        raw = np.asarray(raw, dtype=np.float64)
-        target = np.broadcast_to(np.asarray(y, dtype=np.float64), raw.shape)
+        """Value, gradient and hessian, each of the shape that `y` and `raw` broadcast to."""
+        target, raw = np.broadcast_arrays(
+            np.asarray(y, dtype=np.float64), np.asarray(raw, dtype=np.float64)
+        )
         value, gradient, hessian = loss_terms(self, target.ravel(), raw.reshape(-1, 1))
         return value.reshape(raw.shape), gradient.reshape(raw.shape), hessian.reshape(raw.shape)
 
