@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from sklearn.callback import ScoringMonitor
-from tests.linear_model.models import labels, rows
+from sklearn.metrics import get_scorer
+from tests.linear_model.models import amounts, labels, rows
 
-from shoal.linear_model import LogisticRegression
+from shoal.linear_model import LogisticRegression, PoissonRegressor, Ridge
 from shoal.linear_model.problem import started
 
 
@@ -41,11 +42,19 @@ def test_the_textbooks_fit_begins_at_zero():
     np.testing.assert_allclose(model.intercept_, 1e-3 * (y - 0.5).mean(), rtol=1e-10)
 
 
-def test_callbacks_see_the_model_of_each_step():
+@pytest.mark.parametrize(
+    ("model", "scoring"),
+    [
+        (LogisticRegression(), "accuracy"),
+        (Ridge(solver="lbfgs"), "r2"),
+        (PoissonRegressor(), "d2_absolute_error_score"),
+    ],
+)
+def test_callbacks_see_the_model_of_each_step(model, scoring):
     X = rows()
-    y = labels(X)
-    monitor = ScoringMonitor(scoring="accuracy")
-    model = LogisticRegression().set_callbacks(monitor).fit(X, y)
-    log = monitor.get_logs()
-    assert model.n_iter_ > 2
-    assert str(model.score(X, y)) in str(log)
+    y = labels(X) if scoring == "accuracy" else amounts(X)
+    monitor = ScoringMonitor(scoring=scoring)
+    model.set_callbacks(monitor).fit(X, y)
+    scores = [row[scoring] for row in monitor.get_logs().data]
+    assert len(scores) == model.n_iter_ > 2
+    assert scores[-1] == pytest.approx(get_scorer(scoring)(model, X, y), rel=1e-12)
