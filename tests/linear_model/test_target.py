@@ -91,6 +91,11 @@ def test_classes_that_weigh_nothing_are_none():
         found_classes(open_dataset(X, target=Y, sample_weight=(Y == 5).astype(float)))
 
 
+def test_weights_that_are_all_zero():
+    with pytest.raises(DataError, match="sample_weight is all zero"):
+        found_classes(open_dataset(X, target=Y, sample_weight=np.zeros(6)))
+
+
 def test_bad_class_weights():
     dataset = open_dataset(X, target=Y)
     found = found_classes(dataset)
