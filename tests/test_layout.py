@@ -25,6 +25,7 @@ TESTED_ELSEWHERE = {
     "engines/statistic.py": "tests/testing/test_statistic.py",
     "solvers/solver.py": "tests/testing/test_solver.py",
     "solvers/objective.py": "tests/solvers/test_lbfgs.py",
+    "linear_model/mean_loss.py": "tests/linear_model/test_row_loss.py",
 }
 UNTESTED = {
     "_typing.py": "aliases of types, which mypy checks",

@@ -4,8 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from threading import Thread
 
 import numpy as np
 import pyarrow as pa
@@ -13,11 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.conformance.faults import KillSelf, KillWorker, local_clusters  # noqa: F401
 
 import shoal
 from shoal import LocalEngine
 from shoal._kernels import available_instruction_sets
-from shoal.callbacks import FitListener, IterationEnded
 from shoal.cluster import KMeans, MiniBatchKMeans
 from shoal.solvers import driver
 
@@ -177,17 +175,6 @@ def test_instruction_sets(X, reference, tmp_path, instruction_set):
         assert found["rest"].tobytes() == np.asarray(rest).tobytes()
 
 
-class KillSelf(FitListener):
-    """Kills this process, as the kernel would for want of memory, at an iteration."""
-
-    def __init__(self, n_iter):
-        self.n_iter = n_iter
-
-    def on_event(self, event):
-        if isinstance(event, IterationEnded) and event.n_iter == self.n_iter:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-
 @pytest.mark.parametrize("n_iter", [1, 6])
 def test_driver_killed_and_resumed(folder, reference, tmp_path, monkeypatch, n_iter):
     monkeypatch.setattr(driver, "INTERVAL_SECONDS", 0.0)
@@ -204,39 +191,6 @@ def test_driver_killed_and_resumed(folder, reference, tmp_path, monkeypatch, n_i
     assert checkpoint.exists()
     resumed = model().fit(folder, checkpoint=checkpoint)
     assert_same(resumed, reference)
-
-
-class KillWorker(FitListener):
-    """Kills a worker in mid-pass, soon after an iteration."""
-
-    def __init__(self, process_id, n_iter):
-        self.process_id, self.n_iter = process_id, n_iter
-
-    def on_event(self, event):
-        if isinstance(event, IterationEnded) and event.n_iter == self.n_iter:
-            Thread(target=self._kill).start()
-
-    def _kill(self):
-        time.sleep(0.003)
-        os.kill(self.process_id, signal.SIGKILL)
-
-
-@pytest.fixture(scope="module")
-def clusters():
-    """Local clusters of 1, 2 and 3 workers."""
-    distributed = pytest.importorskip("distributed")
-    made = {}
-
-    def cluster(n_workers):
-        if n_workers not in made:
-            made[n_workers] = distributed.LocalCluster(
-                n_workers=n_workers, threads_per_worker=1, dashboard_address=":0"
-            )
-        return made[n_workers]
-
-    yield cluster
-    for one in made.values():
-        one.close()
 
 
 @pytest.mark.parametrize("n_workers", [1, 2, 3])

@@ -83,3 +83,10 @@ def test_curvature_of_a_plane():
     problem = logistic(alpha=0.0)
     flat = type(problem)(problem.X * 0, problem.y)
     assert largest_curvature(flat, np.zeros(6), np.ones(6), counted()) == 0
+
+
+def test_divergence_is_noticed_long_before_numbers_end():
+    passes = []
+    with pytest.raises(DivergenceError, match="at step"):
+        run(descent(parabola(), rate=0.15, max_iter=10_000), counted(passes))
+    assert len(passes) < 40

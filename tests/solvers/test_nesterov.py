@@ -28,7 +28,7 @@ def test_minimum_of_a_parabola(rate):
     np.testing.assert_allclose(state.parameters, np.linalg.solve(problem.A, problem.c), atol=1e-7)
 
 
-@pytest.mark.parametrize("problem", [parabola(n_parameters=6, l1=6.0), logistic(l1=0.03)])
+@pytest.mark.parametrize("problem", [parabola(n_parameters=6, l1=12.0), logistic(l1=0.15)])
 def test_with_l1_the_slope_is_balanced(problem):
     state, status, _ = run(nesterov(problem, 6), counted())
     assert status is Status.CONVERGED

@@ -34,7 +34,7 @@ def write_predictions(
     name : str
         Name of the column.
     dtype : dtype
-        Type of the predictions.
+        Type of the predictions: of numbers or booleans, or of text.
     predictions : iterable of (Block, ndarray of shape (block.n_rows,))
         In row order.
     n_rows : int
@@ -62,18 +62,18 @@ def _write(
     written = 0
     with pq.ParquetWriter(file, schema) as writer:
         for block, values in predictions:
-            column = _with_nulls(block, values, int(block.row_numbers[0]) - written)
+            column = _with_nulls(block, values, int(block.row_numbers[0]) - written, schema[0].type)
             writer.write_table(pa.table([column], schema))
             written += len(column)
         if written < n_rows:
             writer.write_table(pa.table([pa.nulls(n_rows - written, schema[0].type)], schema))
 
 
-def _with_nulls(block: Block, values: AnyArray, gap: int) -> pa.Array:
+def _with_nulls(block: Block, values: AnyArray, gap: int, dtype: pa.DataType) -> pa.Array:
     """`values` spread over the numbers of their rows, with `gap` nulls before them."""
     rows = block.row_numbers - block.row_numbers[0] + gap
     spread = np.zeros(int(rows[-1]) + 1, dtype=values.dtype)
     spread[rows] = values
     missing = np.ones(len(spread), dtype=bool)
     missing[rows] = False
-    return pa.array(spread, mask=missing)
+    return pa.array(spread, dtype, mask=missing)

@@ -230,8 +230,9 @@ def _coded(
     positions = classes.positions(target)
     if (positions < 0).any():
         row = int((positions < 0).argmax())
+        label = target.tolist()[row]
         raise DataError(
-            f"The label {target[row]!r} is none of the {len(classes.labels)} known classes: "
+            f"The label {label!r} is none of the {len(classes.labels)} known classes: "
             f"{where.role(row, 'target')}."
         )
     if classes.weights is not None:

@@ -16,7 +16,7 @@ from shoal.data.dataset import Dataset
 from shoal.data.validation import fit_dataset
 from shoal.linear_model.descent import SMOOTH_SOLVERS, Descent, LearningRate, check_learning_rate
 from shoal.linear_model.linear_regressor import LinearRegressor
-from shoal.linear_model.problem import FittedModel, Problem, kept_at, started
+from shoal.linear_model.problem import FittedModel, LinearModel, Problem, kept_at, started
 from shoal.linear_model.row_loss import RowLoss
 from shoal.linear_model.summary import Summary, summarize
 from shoal.linear_model.target import (
@@ -97,13 +97,12 @@ class GeneralizedLinearRegressor(LinearRegressor, ABC):
                 self, X, target=target, sample_weight=sample_weight, features=features
             )
             check_numeric_column(dataset)
-            with passes_over(dataset, self, X, max_iter=self.max_iter, verbose=self.verbose) as (
+            with passes_over(dataset, self, X, y, max_iter=self.max_iter, verbose=self.verbose) as (
                 fold,
                 progress,
             ):
                 fitted = self._fitted(dataset, fold, progress, checkpoint)
-            self.coef_ = fitted.model.coef[0]
-            self.intercept_ = float(fitted.model.intercept[0])
+            self.__dict__.update(_shown(fitted.model))
             self.n_iter_, self.loss_curve_ = fitted.n_iter, fitted.loss_curve
             self.solver_ = self._descent().solver
         return self
@@ -175,7 +174,12 @@ class GeneralizedLinearRegressor(LinearRegressor, ABC):
         start = started(self, (1, dataset.n_features), intercept)
         course = (loss, *(getattr(self, name) for name in COURSE))
         saved = kept_at(checkpoint, self, dataset, course, start)
-        return problem.descend(descent, start, fold, saved, progress)
+        return problem.descend(descent, start, fold, saved, progress, _shown)
+
+
+def _shown(model: LinearModel) -> dict[str, Any]:
+    """The fitted attributes of a model."""
+    return {"coef_": model.coef[0], "intercept_": float(model.intercept[0])}
 
 
 def tweedie_deviance(y: Float64Array, mean: Float64Array, power: float) -> Float64Array:

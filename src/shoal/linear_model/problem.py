@@ -1,6 +1,6 @@
 """A penalised linear model that is to be fitted by descent."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,8 +73,9 @@ class Problem:
         fold: Fold,
         checkpoint: Checkpoint | None,
         progress: FitProgress,
+        shown: Callable[[LinearModel], Mapping[str, Any]],
     ) -> FittedModel:
-        """Fit from `start`."""
+        """Fit from `start`; `shown` are the fitted attributes of a model, for callbacks."""
         coordinates = self._coordinates(descent)
         objective = LinearObjective(self.loss, self.l2, self.l1, coordinates, self.positive)
         found = descent.run(
@@ -83,7 +84,7 @@ class Problem:
             fold,
             checkpoint,
             progress,
-            lambda parameters: attributes(self._model(coordinates, parameters)),
+            lambda parameters: shown(self._model(coordinates, parameters)),
         )
         model = self._model(coordinates, found.parameters)
         return FittedModel(model, found.n_iter, found.loss_curve)
@@ -104,11 +105,6 @@ class Problem:
         if not self.fit_intercept:
             return LinearModel(coef, np.zeros(len(coef)))
         return LinearModel(coef, at_shift - self._at_shift(coef))
-
-
-def attributes(model: LinearModel) -> Mapping[str, Any]:
-    """The fitted attributes that callbacks ask for."""
-    return {"coef_": model.coef, "intercept_": model.intercept}
 
 
 def started(estimator: Any, shape: tuple[int, int], intercept: Float64Array) -> LinearModel:

@@ -1,8 +1,8 @@
 """Fits of squared error, for one penalty or a path of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -71,6 +71,8 @@ class SquaredErrorFit:
         ``start(intercept)`` gives where to begin, from the intercept of the constant model.
     checkpoint : callable
         ``checkpoint(number, strength, start)``: of a descent.
+    shown : callable
+        ``shown(model)`` gives the fitted attributes of a model, for callbacks.
     """
 
     dataset: Dataset
@@ -82,6 +84,7 @@ class SquaredErrorFit:
     strengths: Callable[[float], list[Strength]]
     start: Callable[[Float64Array], LinearModel]
     checkpoint: Callable[[int, Strength, LinearModel], Checkpoint | None]
+    shown: Callable[[LinearModel], Mapping[str, Any]]
 
     def solutions(self) -> list[Solution]:
         """The model of each penalty."""
@@ -137,7 +140,9 @@ class SquaredErrorFit:
                 loss, shift, squares, curvature, L2(l2), L1(l1), self.fit_intercept, self.positive
             )
             saved = self.checkpoint(number, strength, start)
-            fitted = problem.descend(self.descent, start, self.fold, saved, self.progress)
+            fitted = problem.descend(
+                self.descent, start, self.fold, saved, self.progress, self.shown
+            )
             return Solution(fitted.model, fitted.n_iter, fitted.loss_curve)
 
         return solve

@@ -80,7 +80,8 @@ class SquaredErrorRegressor(LinearRegressor, ABC):
             )
             check_numeric_column(dataset)
             descent = self._descent(dataset.n_features)
-            with passes_over(dataset, self, X, max_iter=descent.max_iter) as (fold, progress):
+            with passes_over(dataset, self, X, y, max_iter=descent.max_iter) as (fold, progress):
+                is_flat = np.ndim(_target_of(dataset)) < 2
                 fit = SquaredErrorFit(
                     dataset,
                     fold,
@@ -91,8 +92,9 @@ class SquaredErrorRegressor(LinearRegressor, ABC):
                     self._strengths,
                     partial(self._start, dataset.n_features, descent),
                     partial(self._checkpoint, checkpoint, dataset),
+                    partial(_shown, is_flat=is_flat),
                 )
-                self._keep(fit.solutions(), is_flat=np.ndim(_target_of(dataset)) < 2)
+                self._keep(fit.solutions(), is_flat=is_flat)
             self.solver_ = descent.solver
         return self
 
@@ -136,7 +138,7 @@ class SquaredErrorRegressor(LinearRegressor, ABC):
     def _keep(self, solutions: Sequence[Solution], *, is_flat: bool) -> None:
         """Set the fitted attributes; `solutions` are in the order of `_strengths`."""
         first = solutions[0]
-        self.coef_, self.intercept_ = _shown(first.model, is_flat)
+        self.__dict__.update(_shown(first.model, is_flat))
         self.n_iter_ = first.n_iter
         self.loss_curve_ = first.loss_curve
 
@@ -151,9 +153,10 @@ def keep_path(estimator: Any, alphas: Any, solutions: Sequence[Solution], *, is_
     for name in ("alphas_", "coef_path_", "intercept_path_"):
         vars(estimator).pop(name, None)
     if len(solutions):
-        coefs, intercepts = zip(*(_shown(one.model, is_flat) for one in solutions), strict=True)
+        shown = [_shown(one.model, is_flat) for one in solutions]
         estimator.alphas_ = np.array(alphas, dtype=np.float64)
-        estimator.coef_path_, estimator.intercept_path_ = np.stack(coefs), np.stack(intercepts)
+        estimator.coef_path_ = np.stack([one["coef_"] for one in shown])
+        estimator.intercept_path_ = np.stack([one["intercept_"] for one in shown])
 
 
 def path_alphas(estimator: Any) -> list[float]:
@@ -174,8 +177,8 @@ def _target_of(dataset: Dataset) -> Any:
     return dataset.target if isinstance(dataset.target, np.ndarray) else 0
 
 
-def _shown(model: LinearModel, is_flat: bool) -> tuple[Float64Array, Any]:
+def _shown(model: LinearModel, is_flat: bool) -> dict[str, Any]:
     """Coefficients (n_features,) and intercept () of one flat target, else with all outputs."""
     if is_flat:
-        return model.coef[0], float(model.intercept[0])
-    return model.coef, model.intercept
+        return {"coef_": model.coef[0], "intercept_": float(model.intercept[0])}
+    return {"coef_": model.coef, "intercept_": model.intercept}

@@ -89,7 +89,7 @@ def found_classes(dataset: Dataset) -> ClassWeights:
     Raises
     ------
     DataError
-        There is but one class with rows that weigh something, or targets are no labels.
+        Fewer than two classes have rows that weigh something, or targets are no labels.
     """
     # Where rows with missing features are dropped, their labels do not count.
     alone = (
@@ -102,10 +102,12 @@ def found_classes(dataset: Dataset) -> ClassWeights:
         if alone is not dataset:
             engine.release(alone)
     present = found.labels[found.weights > 0]
+    if not len(present):
+        raise DataError("Input sample_weight is all zero: no row counts. Give some row a weight.")
     if len(present) < 2:
         raise DataError(
             "This solver needs samples of at least 2 classes in the data, but the data contains "
-            f"only one class: {(present if len(present) else found.labels)[0]!r}."
+            f"only one class: {present.tolist()[0]!r}."
         )
     return found
 

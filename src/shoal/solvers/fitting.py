@@ -28,6 +28,7 @@ def passes_over(
     dataset: Dataset,
     estimator: Any,
     X: Any,
+    y: Any = None,
     *,
     max_iter: int | None,
     n_runs: int = 1,
@@ -36,7 +37,13 @@ def passes_over(
     """A pass over `dataset` and who is told; data are let go of at the end, unless they are `X`."""
     engine = current_engine()
     told = fit_progress(
-        estimator, n_rows=dataset.n_rows, max_iter=max_iter, n_runs=n_runs, verbose=verbose, X=X
+        estimator,
+        n_rows=dataset.n_rows,
+        max_iter=max_iter,
+        n_runs=n_runs,
+        verbose=verbose,
+        X=X,
+        y=y,
     )
     try:
         with told as progress:

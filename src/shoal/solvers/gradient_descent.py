@@ -12,7 +12,7 @@ from shoal.solvers.solver import Fold, Solver, SolverState, Status
 
 #: By how much a rejected learning rate shrinks, and an accepted one grows before the next step.
 SHRINK, GROW = 0.5, 1.25
-#: A loss this many times as large as the first will not come down again.
+#: A loss this many times as large as the first, or as 1, will not come down again.
 DIVERGED = 1e6
 #: Evaluations to find the curvature that a diverging fit is told of.
 N_POWER_ITERATIONS = 16
@@ -99,7 +99,7 @@ class GradientDescent(Solver[DescentState]):
         while self.backtracking and not _is_below_parabola(state, parameters, there, rate):
             rate *= SHRINK
             parameters, there = self._move(state, rate, fold)
-        if not there.value <= DIVERGED * max(state.first_loss, np.finfo(np.float64).tiny):
+        if not there.value <= DIVERGED * max(abs(state.first_loss), 1.0):
             raise self._divergence(state, there, fold)
         loss = state.value + self.objective.penalty_value(state.parameters)
         return DescentState(

@@ -86,8 +86,8 @@ class Classes(Statistic[ExactClassWeights | None, ClassWeights]):
 def _check_count(labels: AnyArray) -> None:
     if len(labels) > MOST_CLASSES:
         raise DataError(
-            f"The target has more than {MOST_CLASSES:,} different labels, such as {labels[0]!r} "
-            f"and {labels[1]!r}: these are no classes. For numbers use a regressor."
+            f"The target has more than {MOST_CLASSES:,} different labels, such as "
+            f"{labels[:2].tolist()}: these are no classes. For numbers use a regressor."
         )
 
 

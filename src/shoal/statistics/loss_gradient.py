@@ -135,7 +135,9 @@ class LossGradient(Statistic[ExactLossSums, LossSums]):
         is_centring = not is_sparse and np.dtype(dtype) == np.float64
         distance = found.largest_distance(shift)
         largest = distance if is_centring else found.largest_distance(np.zeros_like(shift))
-        reach = float(np.max(np.abs(intercept) + np.abs(coef) @ distance, initial=0.0))
+        reach = float(
+            np.max(np.abs(intercept) + (np.abs(coef) * distance).sum(axis=1), initial=0.0)
+        )
         if bound is None:
             bound = found.largest_weight * _largest_gradient(loss, target_range, reach)
         bound = min(bound, _LARGEST_BOUND)
