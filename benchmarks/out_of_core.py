@@ -208,6 +208,9 @@ def fit(parquet: str, threads: int, memory: int, cache: str) -> dict[str, Any]:
         def map_blocks(self, dataset: Dataset, function: Callable[..., Any]) -> Iterator[Any]:
             return self.engine.map_blocks(dataset, function)
 
+        def map_cells(self, dataset: Dataset, function: Callable[..., Any]) -> list[Any]:
+            return self.engine.map_cells(dataset, function)
+
         def release(self, dataset: Dataset) -> None:
             self.engine.release(dataset)
 
