@@ -24,6 +24,7 @@ TESTED_ELSEWHERE = {
     "testing/engine.py": "tests/conformance/test_engines.py",
     "engines/statistic.py": "tests/testing/test_statistic.py",
     "solvers/solver.py": "tests/testing/test_solver.py",
+    "solvers/objective.py": "tests/solvers/test_lbfgs.py",
 }
 UNTESTED = {
     "_typing.py": "aliases of types, which mypy checks",

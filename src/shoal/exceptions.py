@@ -17,6 +17,7 @@ each message says what is wrong, where (file, column, row) and what to do about 
     - EngineError (RuntimeError)
         - ClusterUnreachableError (ConnectionError)
         - WorkersLostError
+    - DivergenceError (ValueError): a fit whose loss rises without bound
     - CheckpointError (ValueError)
     - ModelFileError (ValueError)
 """
@@ -30,6 +31,7 @@ __all__ = [
     "CorruptFileError",
     "DataError",
     "DiskFullError",
+    "DivergenceError",
     "EngineError",
     "FileChangedError",
     "FileError",
@@ -110,6 +112,10 @@ class ClusterUnreachableError(EngineError, ConnectionError):
 
 class WorkersLostError(EngineError):
     """Workers keep dying on the same work, or none is left."""
+
+
+class DivergenceError(ShoalError, ValueError):
+    """The loss of a fit rises without bound: its learning rate is too large."""
 
 
 class CheckpointError(ShoalError, ValueError):

@@ -1,6 +1,7 @@
 """Plans: a budget in, sizes of blocks out; and what budgets and thread counts may be."""
 
 import os
+from collections import namedtuple
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,18 @@ from shoal.data.arrays import ArraySource
 from shoal.data.dataset import Dataset
 from shoal.data.plan import available_memory_bytes, format_bytes, memory_bytes, plan, threads
 from shoal.exceptions import MemoryBudgetError, ParameterError
+
+pmem = namedtuple("pmem", ["rss"])
+
+
+@pytest.fixture(autouse=True)
+def libraries(monkeypatch):
+    """Plans for a process whose libraries take 64 MB of the budget."""
+    measured = planning._libraries_bytes
+    measured.cache_clear()
+    monkeypatch.setattr(planning, "_libraries_bytes", lambda: 64_000_000)
+    yield measured
+    measured.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -48,6 +61,17 @@ def test_memory_is_half_of_what_is_available():
     available = psutil.virtual_memory().available
     assert memory_bytes(None) <= available_memory_bytes() // 2 + (256 << 20)
     assert available_memory_bytes() <= available + (512 << 20)
+
+
+@pytest.mark.parametrize(
+    ("held", "left_to_libraries"), [(10, 0), (160, 34), (247, 121), (9000, 128)]
+)
+def test_what_a_process_holds_before_its_first_pass_is_left_to_it(
+    monkeypatch, libraries, held, left_to_libraries
+):
+    process = type("Process", (), {"memory_info": lambda _: pmem(held * 10**6)})
+    monkeypatch.setattr(psutil, "Process", process)
+    assert libraries() == left_to_libraries * 10**6
 
 
 @pytest.mark.parametrize("bad", [0, -1, 1.0, "2", True])

@@ -19,6 +19,8 @@ const char *best_instruction_set() {
 
 void bind_columns(nb::module_ &m);
 void bind_distances(nb::module_ &m);
+void bind_linear(nb::module_ &m);
+void bind_gram(nb::module_ &m);
 
 }  // namespace shoal
 
@@ -26,5 +28,7 @@ NB_MODULE(SHOAL_MODULE, m) {
     m.def("best_instruction_set", &shoal::best_instruction_set);
     shoal::bind_columns(m);
     shoal::bind_distances(m);
+    shoal::bind_gram(m);
     shoal::bind_assign(m);
+    shoal::bind_linear(m);
 }

@@ -76,22 +76,24 @@ inline int64_t rows_at_once(int64_t columns) {
     return std::bit_floor(std::clamp<uint64_t>(elements / columns, 8, 512));
 }
 
+// The widest strip of rows that are copied.
+constexpr int64_t strip_columns = 64;
+
 // Visits the n rows of x listed in `rows` (all rows, where it is null). Contiguous rows are visited
 // in place; others go through a buffer that stays in the first-level cache.
 template <class T, class Visit>
 void for_each_strip(const Matrix<T> &x, const int64_t *rows, int64_t n, Visit visit) {
-    constexpr int64_t most_columns = 64;
     if (x.column_stride == 1 && !rows) {
         const int64_t step = rows_at_once(x.columns);
         for (int64_t i = 0; i < n; i += step)
             visit(Strip<T>{x.at(i, 0), x.row_stride, i, std::min(step, n - i), 0, x.columns});
         return;
     }
-    const int64_t step = rows_at_once(std::min(most_columns, x.columns));
-    std::vector<T> buffer(step * std::min(most_columns, x.columns));
+    const int64_t step = rows_at_once(std::min(strip_columns, x.columns));
+    std::vector<T> buffer(step * std::min(strip_columns, x.columns));
     for (int64_t i = 0; i < n; i += step)
-        for (int64_t j = 0; j < x.columns; j += most_columns) {
-            const int64_t width = std::min(most_columns, x.columns - j);
+        for (int64_t j = 0; j < x.columns; j += strip_columns) {
+            const int64_t width = std::min(strip_columns, x.columns - j);
             const Strip<T> strip{buffer.data(), width, i, std::min(step, n - i), j, width};
             const int64_t *listed = rows ? rows + i : nullptr;
             const bool in_a_row = !rows || listed[strip.count - 1] - listed[0] == strip.count - 1;

@@ -14,6 +14,7 @@ from shoal.data.block import Block
 from shoal.data.groups import GroupedSource
 from shoal.data.rows import BlockReader
 from shoal.data.source import Cell, Source
+from shoal.data.target_classes import TargetClasses
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +40,8 @@ class Dataset:
         What happens at a row with a missing feature, target or weight.
     unit_rows : bool, default=False
         Whether each row is divided by its euclidean norm as it is read.
+    classes : TargetClasses, default=None
+        How targets, which are labels of classes, become numbers as they are read.
     window_rows : int, default=64
         Every block of a cell begins at a multiple of so many rows from the cell's first row,
         dropped rows counted, whatever the budget: what is computed window by window does not
@@ -52,6 +55,7 @@ class Dataset:
     dtype: np.dtype[Any] = np.dtype(np.float64)
     missing: Literal["error", "drop"] = "error"
     unit_rows: bool = False
+    classes: TargetClasses | None = None
     window_rows: int = 64
 
     @property
@@ -68,6 +72,13 @@ class Dataset:
     @property
     def n_features(self) -> int:
         return len(self.features)
+
+    @property
+    def is_weighted(self) -> bool:
+        """Whether rows have weights, of their own or of their class."""
+        return self.sample_weight is not None or (
+            self.classes is not None and self.classes.weights is not None
+        )
 
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
@@ -100,6 +111,10 @@ class Dataset:
         """The same rows in at most `n_groups` cells of about equal length, each a run of cells."""
         return replace(self, source=GroupedSource(self.source, n_groups))
 
+    def with_classes(self, classes: TargetClasses) -> "Dataset":
+        """The same rows, with the numbers that stand for their labels as targets."""
+        return replace(self, classes=classes)
+
     def plan(self, memory: int | str | None = None, n_threads: int | None = None) -> planning.Plan:
         """How a pass over these rows would use memory; printing it explains it."""
         return planning.plan(self, planning.memory_bytes(memory), planning.threads(n_threads))
@@ -110,7 +125,7 @@ class Dataset:
         digest = sha256(self.source.fingerprint().encode())
         for role in (self.features, self.target, self.sample_weight):
             digest.update(role.tobytes() if isinstance(role, np.ndarray) else repr(role).encode())
-        digest.update(f"{self.dtype} {self.missing} {self.unit_rows}".encode())
+        digest.update(f"{self.dtype} {self.missing} {self.unit_rows} {self.classes}".encode())
         return digest.hexdigest()
 
     def __repr__(self) -> str:

@@ -39,9 +39,15 @@ _LEAST_ROWS = 64
 #: Share of the budget left to what no plan sees: allocators round up and give back late.
 _SLACK = 1 / 8
 
-#: And this, but half of the budget at most: of what scikit-learn imports where it is installed,
-#: pandas above all, so much does not fit the 150 MB that come on top of budgets.
-_LIBRARIES_BYTES = 64_000_000
+#: What Python and the libraries may take on top of a budget.
+_ON_TOP_BYTES = 150_000_000
+
+#: What they take more once passes run, such as memory that readers of files keep for themselves.
+_IN_USE_BYTES = 24_000_000
+
+#: Of what a process holds before its first pass no more than this, with what may stand on top of a
+#: budget, is taken for libraries: the rest is the user's data.
+_MOST_LIBRARIES_BYTES = 128_000_000
 
 #: A Python string with its place in an array.
 _OBJECT_BYTES = 72
@@ -268,13 +274,24 @@ def _least_rows(dataset: "Dataset") -> int:
 
 def _room(memory_bytes: int) -> int:
     """What a budget leaves to blocks and what stands beside them."""
-    slack = round(memory_bytes * _SLACK) + _LIBRARIES_BYTES
+    slack = round(memory_bytes * _SLACK) + _libraries_bytes()
     return memory_bytes - min(slack, memory_bytes // 2)
 
 
 def _budget(room: int) -> int:
     """The smallest budget that leaves this room."""
-    return min(2 * room, round((room + _LIBRARIES_BYTES) / (1 - _SLACK)) + 1)
+    return min(2 * room, round((room + _libraries_bytes()) / (1 - _SLACK)) + 1)
+
+
+@cache
+def _libraries_bytes() -> int:
+    """What budgets leave to libraries that do not fit beside them, half of a budget at most.
+
+    scikit-learn imports pandas where it is installed, and what the same libraries take differs by
+    40 MB from machine to machine: so it is measured, once in the life of a process.
+    """
+    held_bytes: int = psutil.Process().memory_info().rss
+    return min(max(held_bytes + _IN_USE_BYTES - _ON_TOP_BYTES, 0), _MOST_LIBRARIES_BYTES)
 
 
 def _block_rows(dataset: "Dataset", row: int, n_threads: int, rows_that_fit: int | None) -> int:
@@ -303,11 +320,13 @@ def row_bytes(dataset: "Dataset") -> int:
     density = dataset.source.density
     value = dataset.dtype.itemsize + (np.dtype(np.int32).itemsize if density < 1 else 0)
     n_bytes = round(dataset.n_features * value * density)
-    if isinstance(dataset.target, int):
+    if dataset.classes is not None:
+        n_bytes += 8
+    elif isinstance(dataset.target, int):
         n_bytes += dataset.source.columns[dataset.target].dtype.itemsize
     elif dataset.target is not None:
         n_bytes += dataset.target.itemsize * int(np.prod(dataset.target.shape[1:]))
-    if dataset.sample_weight is not None:
+    if dataset.is_weighted:
         n_bytes += 8
     if dataset.missing == "drop":
         n_bytes += 8
@@ -317,6 +336,8 @@ def row_bytes(dataset: "Dataset") -> int:
 def _held_row_bytes(dataset: "Dataset") -> int:
     """Memory a row of a target that is made of Python objects."""
     target = dataset.target
+    if dataset.classes is not None:
+        return 0
     if isinstance(target, int) and dataset.source.columns[target].dtype == object:
         return _OBJECT_BYTES
     return 0

@@ -11,6 +11,7 @@ from shoal._typing import AnyArray, Float64Array, Int64Array, Matrix, Rows
 from shoal.data.arrays import matrix_of
 from shoal.data.block import Block
 from shoal.data.source import Cell
+from shoal.data.target_classes import TargetClasses
 from shoal.data.windows import cut_at_windows, length, whole_windows
 from shoal.exceptions import DataError, NonFiniteError, SchemaError
 
@@ -67,6 +68,8 @@ class BlockReader:
         _check_target(target, where)
         if weight is not None:
             weight = _checked_weight(weight, where)
+        if dataset.classes is not None:
+            target, weight = _coded(dataset.classes, target, weight, where)
         minimum, maximum = _range(X, where)
         if dataset.unit_rows:
             X = _unit_rows(X, where)
@@ -216,6 +219,24 @@ def _checked_weight(weight: AnyArray, where: _Where) -> Float64Array:
             "leave a row out."
         )
     return weight
+
+
+def _coded(
+    classes: TargetClasses, target: AnyArray | None, weight: Float64Array | None, where: _Where
+) -> tuple[Float64Array, Float64Array | None]:
+    """Codes of labels, and weights times those of their classes."""
+    assert target is not None
+    positions = classes.positions(target)
+    if (positions < 0).any():
+        row = int((positions < 0).argmax())
+        raise DataError(
+            f"The label {target[row]!r} is none of the {len(classes.labels)} known classes: "
+            f"{where.role(row, 'target')}."
+        )
+    if classes.weights is not None:
+        of_class = classes.weights[positions]
+        weight = of_class if weight is None else weight * of_class
+    return classes.codes[positions], weight
 
 
 def _unit_rows(X: Matrix, where: _Where) -> Matrix:

@@ -30,6 +30,15 @@ class Statistic(ABC, Generic[Partial, Result]):
         """
         return 0
 
+    @property
+    def window_rows(self) -> int:
+        """Blocks must begin at multiples of this many rows from the first of their cell.
+
+        1 for statistics that do not care; others take the ``window_rows`` of their dataset, or
+        what divides it.
+        """
+        return 1
+
     @abstractmethod
     def zero(self) -> Partial:
         """The partial of no rows."""

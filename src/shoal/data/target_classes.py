@@ -1,0 +1,45 @@
+"""Targets that are labels of classes, as the numbers that losses take."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from shoal._typing import AnyArray, Float64Array, Int64Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TargetClasses:
+    """Turns labels into numbers, and weighs rows by their class.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_classes,)
+        Sorted and distinct, of any type that can be compared.
+    codes : ndarray of shape (n_classes,), float64
+        The number that stands for each class.
+    weights : ndarray of shape (n_classes,), float64, default=None
+        What the weight of each row is multiplied by.
+
+    Examples
+    --------
+    >>> classes = TargetClasses(np.array(["ham", "spam"]), np.array([-1.0, 1.0]))
+    >>> positions = classes.positions(np.array(["spam", "ham", "eggs"]))
+    >>> positions
+    array([ 1,  0, -1])
+    >>> classes.codes[positions[:2]]
+    array([ 1., -1.])
+    """
+
+    labels: AnyArray
+    codes: Float64Array
+    weights: Float64Array | None = None
+
+    def positions(self, target: AnyArray) -> Int64Array:
+        """Where among the labels each target is, -1 where it is none of them."""
+        found = np.minimum(np.searchsorted(self.labels, target), len(self.labels) - 1)
+        return np.where(self.labels[found] == target, found, -1)
+
+    def __repr__(self) -> str:
+        # Part of a dataset's fingerprint, so nothing may be left out.
+        weights = None if self.weights is None else self.weights.tolist()
+        return f"TargetClasses({self.labels.tolist()}, {self.codes.tolist()}, {weights})"

@@ -1,0 +1,168 @@
+"""Second moments of features and targets: all that squared error needs to know of the rows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from shoal import _kernels
+from shoal._typing import Float64Array, Int64Array
+from shoal.data.block import Block
+from shoal.engines.statistic import Statistic
+from shoal.statistics.fixed_point import Scale, choose_scale, to_float
+from shoal.statistics.range import ColumnRange
+from shoal.statistics.target_range import Bounds, targets_of
+
+#: Rows whose products are summed as floats, on the grid of their cell: blocks begin on it.
+GROUP_ROWS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class SecondMoments:
+    r"""Weighted means, and second moments about them, of features :math:`x` and targets :math:`y`.
+
+    Attributes
+    ----------
+    weight : float
+        Sum of weights, or number of rows.
+    mean : ndarray of shape (n_features,), float64
+    target_mean : ndarray of shape (n_outputs,), float64
+    gram : ndarray of shape (n_features, n_features), float64
+        :math:`\frac{1}{\sum_i w_i} \sum_i w_i (x_i - \bar x)(x_i - \bar x)^\top`.
+    cross : ndarray of shape (n_features, n_outputs), float64
+        The same of features and targets.
+    target_gram : ndarray of shape (n_outputs, n_outputs), float64
+        The same of targets.
+    offset : ndarray of shape (n_features + n_outputs,), float64
+        How far the means lie from the point about which moments were taken, in standard
+        deviations: where it is large, digits were lost; 0 for constant columns.
+    """
+
+    weight: float
+    mean: Float64Array
+    target_mean: Float64Array
+    gram: Float64Array
+    cross: Float64Array
+    target_gram: Float64Array
+    offset: Float64Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gram(Statistic[Int64Array, SecondMoments]):
+    r"""Weighted second moments of features and targets.
+
+    .. math:: \sum_i w_i z_i z_i^\top, \qquad z_i = (x_i - m, \; y_i - \mu, \; 1)
+
+    Products are of the type of the data and summed in it over `GROUP_ROWS` rows that lie together
+    on the grid of their cell, then in fixed point: so the result is the same for any blocks. Of
+    float32 data it has the digits of float32 where `shift` is near the mean.
+
+    One pass at the rate of matrix products; O((n_features + n_outputs)^2) memory a thread.
+
+    Parameters
+    ----------
+    shift : ndarray of shape (n_features + n_outputs,), float64
+        The point :math:`(m, \mu)` about which moments are taken.
+    n_features : int
+    scale : Scale
+        Of shape (n_columns, n_columns), of features, targets and 1.
+    """
+
+    shift: Float64Array
+    n_features: int
+    scale: Scale
+
+    @classmethod
+    def within(
+        cls,
+        found: ColumnRange,
+        targets: Bounds,
+        shift: Float64Array,
+        dtype: np.dtype[np.floating],
+    ) -> "Gram":
+        """The statistic for rows and targets of a known range, of float32 or float64 features."""
+        n_features = len(found.minimum)
+        largest = np.concatenate(
+            [
+                found.largest_distance(shift[:n_features]),
+                largest_distance(targets, shift[n_features:]),
+                [1.0],
+            ]
+        )
+        bound = GROUP_ROWS * found.largest_weight * np.outer(largest, largest)
+        return cls(shift, n_features, choose_scale(bound, found.n_rows, dtype))
+
+    @property
+    def window_rows(self) -> int:
+        return GROUP_ROWS
+
+    def zero(self) -> Int64Array:
+        return np.zeros((self.scale.limbs, *self.scale.exponents.shape), dtype=np.int64)
+
+    def update(self, partial: Int64Array, block: Block) -> Int64Array:
+        n_targets = len(self.shift) - self.n_features
+        targets = targets_of(block) if n_targets else np.empty((block.n_rows, 0))
+        add_gram(partial, block, targets, self.shift, self.scale, block.sample_weight)
+        return partial
+
+    def merge(self, partial: Int64Array, other: Int64Array) -> Int64Array:
+        partial += other
+        return partial
+
+    def result(self, partial: Int64Array) -> SecondMoments:
+        sums = symmetric(to_float(partial, self.scale))
+        weight = float(sums[-1, -1])
+        delta = sums[:-1, -1] / weight
+        about_mean = sums[:-1, :-1] / weight - np.outer(delta, delta)
+        variance = np.maximum(np.diagonal(about_mean), 0.0)
+        np.fill_diagonal(about_mean, variance)
+        mean = self.shift + delta
+        d = self.n_features
+        offset = np.divide(
+            np.abs(delta), np.sqrt(variance), out=np.zeros_like(delta), where=variance > 0
+        )
+        return SecondMoments(
+            weight=weight,
+            mean=mean[:d],
+            target_mean=mean[d:],
+            gram=about_mean[:d, :d],
+            cross=about_mean[:d, d:],
+            target_gram=about_mean[d:, d:],
+            offset=offset,
+        )
+
+
+def add_gram(
+    sums: Int64Array,
+    block: Block,
+    targets: Float64Array,
+    shift: Float64Array,
+    scale: Scale,
+    weights: Float64Array | None,
+) -> None:
+    """Add w z z^T of a block's rows to the upper triangle of `sums`, (limbs, columns, columns)."""
+    X = block.X
+    arguments = (targets, shift, scale.exponents, sums)
+    options = {"weights": weights, "ends": _group_ends(block), "low_bits": scale.low_bits}
+    if isinstance(X, np.ndarray):
+        _kernels.gram(X, *arguments, **options)
+    else:
+        _kernels.gram_csr(X.data, X.indices, X.indptr, X.shape[1], *arguments, **options)
+
+
+def symmetric(upper: Float64Array) -> Float64Array:
+    """The symmetric matrix with this upper triangle, shape (n, n)."""
+    whole: Float64Array = np.triu(upper) + np.triu(upper, 1).T
+    return whole
+
+
+def largest_distance(bounds: Bounds, point: Float64Array) -> Float64Array:
+    """How far a target lies from `point` at most, shape (n_outputs,)."""
+    return np.maximum(np.abs(bounds.minimum - point), np.abs(bounds.maximum - point))
+
+
+def _group_ends(block: Block) -> Int64Array | None:
+    """Where groups end among rows of which some were dropped, None where none was."""
+    if block.rows is None:
+        return None
+    groups = (block.rows - block.first_row) // GROUP_ROWS
+    return np.append(np.flatnonzero(np.diff(groups)) + 1, block.n_rows)

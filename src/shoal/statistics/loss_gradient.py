@@ -1,0 +1,248 @@
+"""Loss of a linear model and its gradient: the pass of every full-batch solver."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from shoal import _kernels
+from shoal._typing import Float64Array, Int32Array, Int64Array
+from shoal.data.block import Block
+from shoal.engines.statistic import Statistic
+from shoal.losses import Loss
+from shoal.statistics.fixed_point import (
+    LEAST_EXPONENT,
+    MOST_EXPONENT,
+    Scale,
+    choose_scale,
+    to_float,
+)
+from shoal.statistics.range import ColumnRange
+from shoal.statistics.target_codes import TargetCodes
+
+_LARGEST_BOUND = 2.0**1000
+
+
+@dataclass(frozen=True, slots=True)
+class LossSums:
+    """What a pass found: sums over rows, weighted by the sample weights; not means.
+
+    Attributes
+    ----------
+    value : float
+        Of losses; infinite where the pass has overflowed.
+    gradient : ndarray of shape (n_outputs, n_features), float64
+        With respect to the coefficients, of x - shift; NaN where the pass has overflowed.
+    intercept_gradient : ndarray of shape (n_outputs,), float64
+        With respect to the intercepts; NaN where the pass has overflowed.
+    weight : float
+        Of weights; the number of rows where there are none.
+    largest_gradient : float
+        Largest weighted derivative with respect to a raw prediction, in magnitude.
+    overflowed : bool
+        Whether a row went beyond the bounds of the fixed point: the pass has to be repeated with
+        a larger bound, or at smaller coefficients.
+    """
+
+    value: float
+    gradient: Float64Array
+    intercept_gradient: Float64Array
+    weight: float
+    largest_gradient: float
+    overflowed: bool
+
+
+@dataclass(slots=True)
+class ExactLossSums:
+    """Fixed-point sums, by limbs; and the largest weighted derivative and loss, shape (2,).
+
+    Of w g (x - shift), (n_limbs, n_outputs, n_features); of w g, (n_limbs, n_outputs); of w loss
+    and of w, (2,).
+    """
+
+    gradient: Int64Array
+    intercept: Int64Array
+    value: Int64Array
+    weight: Int64Array
+    largest: Float64Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LossGradient(Statistic[ExactLossSums, LossSums]):
+    r"""Sums of losses of a linear model, and of their gradients.
+
+    .. math:: \sum_i w_i \ell(y_i, r_i), \qquad
+              \sum_i w_i \ell'(y_i, r_i) (x_i - m), \qquad r_i = W (x_i - m) + b
+
+    in fixed point. Rows are read once; centring happens inside the pass. One pass,
+    O(n_outputs * n_features) memory a thread, and 8 bytes a row beside blocks where targets are
+    classes.
+
+    Parameters
+    ----------
+    loss : Loss
+    coef : ndarray of shape (n_outputs, n_features), float64
+    intercept : ndarray of shape (n_outputs,), float64
+    shift : ndarray of shape (n_features,), float64
+        The point m; zeros for sparse rows.
+    codes : TargetCodes
+        One target for each output, or one for all.
+    column_exponents : ndarray of shape (n_features,), int32
+        Powers of two that bring each column of x - shift below 1.
+    gradient_scale, value_scale, weight_scale : Scale
+    gradient_bound, value_bound : float
+        Beyond which the pass has overflowed.
+    """
+
+    loss: Loss
+    coef: Float64Array
+    intercept: Float64Array
+    shift: Float64Array
+    codes: TargetCodes
+    column_exponents: Int32Array
+    gradient_scale: Scale
+    value_scale: Scale
+    weight_scale: Scale
+    gradient_bound: float
+    value_bound: float
+
+    @classmethod
+    def within(
+        cls,
+        found: ColumnRange,
+        loss: Loss,
+        coef: Float64Array,
+        intercept: Float64Array,
+        shift: Float64Array,
+        *,
+        dtype: DTypeLike,
+        target_range: tuple[float, float],
+        codes: TargetCodes | None = None,
+        bound: float | None = None,
+    ) -> Self:
+        """The statistic for rows of a known range.
+
+        ``dtype`` is that of the rows: float32 gets one limb. ``target_range`` is the smallest and
+        largest target after encoding. ``bound`` is on the magnitude of weighted derivatives; where
+        the loss has none of its own the default cannot be exceeded, but may be so large that the
+        fixed point loses digits: a few times the largest gradient of the pass before is better.
+        """
+        distance = found.largest_distance(shift)
+        reach = float(np.max(np.abs(intercept) + np.abs(coef) @ distance, initial=0.0))
+        if bound is None:
+            bound = found.largest_weight * _largest_gradient(loss, target_range, reach)
+        bound = min(bound, _LARGEST_BOUND)
+        value_bound = _largest_value(loss, target_range, reach, found.largest_weight, bound, coef)
+        n_terms = found.n_rows * len(coef)
+        return cls(
+            loss,
+            np.ascontiguousarray(coef, dtype=np.float64),
+            np.ascontiguousarray(intercept, dtype=np.float64),
+            np.ascontiguousarray(shift, dtype=np.float64),
+            TargetCodes() if codes is None else codes,
+            np.clip(-np.frexp(distance)[1], LEAST_EXPONENT, MOST_EXPONENT).astype(np.int32),
+            choose_scale(bound, n_terms, dtype),
+            choose_scale(value_bound, n_terms, np.float64),
+            choose_scale(found.largest_weight, found.n_rows, np.float64),
+            bound,
+            value_bound,
+        )
+
+    @property
+    def beside_row_bytes(self) -> int:
+        return self.codes.beside_row_bytes
+
+    def zero(self) -> ExactLossSums:
+        limbs = self.gradient_scale.limbs
+        return ExactLossSums(
+            np.zeros((limbs, *self.coef.shape), dtype=np.int64),
+            np.zeros((limbs, len(self.coef)), dtype=np.int64),
+            np.zeros(2, dtype=np.int64),
+            np.zeros(2, dtype=np.int64),
+            np.zeros(2),
+        )
+
+    def update(self, partial: ExactLossSums, block: Block) -> ExactLossSums:
+        X, weight = block.X, block.sample_weight
+        arguments = {
+            "exponents": self.column_exponents,
+            "coef": self.coef,
+            "intercept": self.intercept,
+            "loss": self.loss.kernel[0],
+            "parameter": self.loss.kernel[1],
+            "target": self.codes(block),
+            "weights": weight,
+            "gradient_exponent": int(self.gradient_scale.exponents),
+            "value_exponent": int(self.value_scale.exponents),
+            "low_bits": self.gradient_scale.low_bits,
+            "sums": partial.gradient,
+            "intercept_sums": partial.intercept,
+            "value_sums": partial.value,
+            "largest": partial.largest,
+        }
+        if isinstance(X, np.ndarray):
+            _kernels.linear_gradient(X, self.shift, **arguments)
+        else:
+            _kernels.linear_gradient_csr(X.data, X.indices, X.indptr, **arguments)
+        _kernels.sum_values(
+            np.ones(block.n_rows) if weight is None else weight,
+            int(self.weight_scale.exponents),
+            self.weight_scale.low_bits,
+            partial.weight,
+        )
+        return partial
+
+    def merge(self, partial: ExactLossSums, other: ExactLossSums) -> ExactLossSums:
+        partial.gradient += other.gradient
+        partial.intercept += other.intercept
+        partial.value += other.value
+        partial.weight += other.weight
+        np.maximum(partial.largest, other.largest, out=partial.largest)
+        return partial
+
+    def result(self, partial: ExactLossSums) -> LossSums:
+        weight = float(to_float(partial.weight, self.weight_scale))
+        largest_gradient, largest_value = partial.largest.tolist()
+        if largest_gradient > self.gradient_bound or largest_value > self.value_bound:
+            nothing = np.full(self.coef.shape, np.nan)
+            return LossSums(np.inf, nothing, nothing[:, 0].copy(), weight, largest_gradient, True)
+        scale = self.gradient_scale
+        columns = Scale(scale.exponents + self.column_exponents, scale.low_bits, scale.limbs)
+        return LossSums(
+            float(to_float(partial.value, self.value_scale)),
+            to_float(partial.gradient, columns),
+            to_float(partial.intercept, scale),
+            weight,
+            largest_gradient,
+            False,
+        )
+
+
+def _largest_gradient(loss: Loss, target_range: tuple[float, float], reach: float) -> float:
+    """Largest derivative at raw predictions up to `reach`: derivatives are monotone in both."""
+    if loss.gradient_bound is not None:
+        return loss.gradient_bound
+    low, high = target_range
+    corners = loss.gradient([low, low, high, high], [-reach, reach, -reach, reach])
+    return float(np.abs(corners).max())
+
+
+def _largest_value(
+    loss: Loss,
+    target_range: tuple[float, float],
+    reach: float,
+    weight: float,
+    bound: float,
+    coef: Float64Array,
+) -> float:
+    """Largest weighted loss where weighted derivatives stay below `bound`.
+
+    The loss is convex: at r it is at most loss(0) + |loss'(r)| |r| and at least
+    loss(0) - |loss'(0)| |r|.
+    """
+    low, high = target_range
+    raw = np.zeros((2, len(coef))) if loss.is_multinomial else np.zeros(2)
+    value = np.abs(loss.value([low, high], raw)).max()
+    slope = np.abs(loss.gradient([low, high], raw)).max()
+    return min(float(weight * (value + slope * reach) + bound * reach), _LARGEST_BOUND)

@@ -1,0 +1,70 @@
+"""Labels as numbers, alone and as a dataset is read."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from shoal import open_dataset
+from shoal.data.plan import row_bytes
+from shoal.data.target_classes import TargetClasses
+from shoal.exceptions import DataError
+
+LABELS = np.array(["b", "c", "a", "b"], dtype=object)
+CLASSES = TargetClasses(np.array(["a", "b", "c"], dtype=object), np.array([0.0, 1.0, 2.0]))
+
+
+def read(dataset):
+    (block,) = [block for cell in dataset.cells for block in dataset.read(cell, 100)]
+    return block
+
+
+@pytest.mark.parametrize(
+    "labels", [np.array([-1, 5, 7]), np.array([False, True]), np.array(["x", "yy"])]
+)
+def test_positions(labels):
+    classes = TargetClasses(labels, np.zeros(len(labels)))
+    np.testing.assert_array_equal(classes.positions(labels[::-1]), range(len(labels))[::-1])
+
+
+@pytest.mark.parametrize("unknown", [-9, 6, 99])
+def test_unknown_labels(unknown):
+    classes = TargetClasses(np.array([-1, 5, 7]), np.zeros(3))
+    np.testing.assert_array_equal(classes.positions(np.array([5, unknown])), [1, -1])
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_targets_are_coded_and_rows_weighed_as_they_are_read(weighted):
+    weight = np.array([1.0, 2.0, 3.0, 4.0]) if weighted else None
+    dataset = open_dataset(np.zeros((4, 1)), target=LABELS, sample_weight=weight)
+    np.testing.assert_array_equal(read(dataset.with_classes(CLASSES)).sample_weight, weight)
+    of_class = TargetClasses(CLASSES.labels, CLASSES.codes, np.array([1.0, 10.0, 100.0]))
+    coded = dataset.with_classes(of_class)
+    block = read(coded)
+    np.testing.assert_array_equal(block.target, [1, 2, 0, 1])
+    expected = np.array([10.0, 100, 1, 10]) * (weight if weighted else 1)
+    np.testing.assert_array_equal(block.sample_weight, expected)
+    assert coded.is_weighted
+    assert dataset.is_weighted == weighted
+    assert row_bytes(coded) == 8 * 3
+
+
+def test_a_label_that_no_class_has_is_named_with_its_place(tmp_path):
+    table = pa.table({"x": np.zeros(4), "kind": ["a", "b", "d", "a"]})
+    pq.write_table(table, tmp_path / "rows.parquet")
+    dataset = open_dataset(tmp_path / "rows.parquet", target="kind").with_classes(CLASSES)
+    with pytest.raises(
+        DataError, match=r"'d' is none of the 3 .*rows\.parquet, column 'kind', row 2"
+    ):
+        read(dataset)
+
+
+def test_the_fingerprint_follows_the_classes():
+    dataset = open_dataset(np.zeros((4, 1)), target=LABELS)
+    others = [
+        CLASSES,
+        TargetClasses(CLASSES.labels, -CLASSES.codes),
+        TargetClasses(CLASSES.labels, CLASSES.codes, np.ones(3)),
+    ]
+    found = {dataset.fingerprint, *(dataset.with_classes(one).fingerprint for one in others)}
+    assert len(found) == 4

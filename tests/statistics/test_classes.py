@@ -1,0 +1,48 @@
+"""Distinct labels against NumPy's."""
+
+import numpy as np
+import pytest
+from tests.statistics.rows import fold
+
+from shoal import open_dataset
+from shoal.exceptions import DataError
+from shoal.statistics.classes import Classes
+from shoal.testing import check_statistic
+
+X = np.zeros((200, 1))
+NUMBERS = np.random.default_rng(0).integers(-3, 4, size=200)
+TARGETS = {
+    "integers": NUMBERS,
+    "whole floats": NUMBERS.astype(float),
+    "booleans": NUMBERS > 0,
+    "text": np.array(["ham", "spam", "eggs"])[NUMBERS % 3],
+    "objects": np.array(["ham", "spam", "eggs"], dtype=object)[NUMBERS % 3],
+}
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+def test_is_numpys(kind):
+    target = TARGETS[kind]
+    dataset = open_dataset(X, target=target)
+    check_statistic(Classes(), dataset)
+    found = fold(Classes(), dataset, max_rows=7)
+    labels, counts = np.unique(target, return_counts=True)
+    assert found.labels.dtype == target.dtype
+    np.testing.assert_array_equal(found.labels, labels)
+    np.testing.assert_array_equal(found.counts, counts)
+
+
+def test_continuous_targets_are_no_classes():
+    with pytest.raises(DataError, match=r"Unknown label type: continuous.* 0\.5"):
+        fold(Classes(), open_dataset(X, target=np.where(np.arange(200) == 150, 0.5, 1.0)))
+
+
+def test_names_of_rows_are_no_classes():
+    dataset = open_dataset(np.zeros((20_000, 1)), target=np.arange(20_000))
+    with pytest.raises(DataError, match="more than 10,000 different labels"):
+        fold(Classes(), dataset, max_rows=5000)
+
+
+def test_no_rows():
+    with pytest.raises(DataError, match="0 sample"):
+        Classes().result(Classes().zero())
