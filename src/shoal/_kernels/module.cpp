@@ -21,6 +21,7 @@ void bind_columns(nb::module_ &m);
 void bind_distances(nb::module_ &m);
 void bind_linear(nb::module_ &m);
 void bind_gram(nb::module_ &m);
+void bind_sgd(nb::module_ &m);
 
 }  // namespace shoal
 
@@ -31,4 +32,5 @@ NB_MODULE(SHOAL_MODULE, m) {
     shoal::bind_gram(m);
     shoal::bind_assign(m);
     shoal::bind_linear(m);
+    shoal::bind_sgd(m);
 }
