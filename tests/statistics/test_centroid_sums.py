@@ -155,7 +155,7 @@ def test_an_interrupt_leaves_nothing_stale(X, monkeypatch, function, moment):
 
 def test_small_blocks_keep_labels_alone(X):
     """Sums beside a block of fewer rows than it has centres would take more room than its rows."""
-    dataset = open_dataset(X)
+    dataset = replace(open_dataset(X), window_rows=8)
     (small,), (large,) = list(blocks(dataset, 24))[:1], blocks(dataset, len(X))
     statistic = next(passes(dataset, X))
     fold_blocks(statistic, [small, large])

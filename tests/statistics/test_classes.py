@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.statistics.rows import fold
+from tests.statistics.rows import exact, fold, weights
 
 from shoal import open_dataset
 from shoal.exceptions import DataError
@@ -20,16 +20,20 @@ TARGETS = {
 }
 
 
+@pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("kind", TARGETS)
-def test_is_numpys(kind):
-    target = TARGETS[kind]
-    dataset = open_dataset(X, target=target)
+def test_is_numpys(kind, weighted):
+    target, weight = TARGETS[kind], weights(200)
+    dataset = open_dataset(X, target=target, sample_weight=weight if weighted else None)
     check_statistic(Classes(), dataset)
     found = fold(Classes(), dataset, max_rows=7)
-    labels, counts = np.unique(target, return_counts=True)
+    labels, places = np.unique(target, return_inverse=True)
     assert found.labels.dtype == target.dtype
     np.testing.assert_array_equal(found.labels, labels)
-    np.testing.assert_array_equal(found.counts, counts)
+    expected = [float(exact(weight[places == k])) for k in range(len(labels))]
+    np.testing.assert_array_equal(
+        found.weights, expected if weighted else np.bincount(places)
+    )
 
 
 def test_continuous_targets_are_no_classes():

@@ -71,6 +71,7 @@ def statistic_of(case, dataset, X, shift, dtype=np.float64, **options):
         *model_of(case, X.shape[1]),
         shift,
         dtype=dtype,
+        is_sparse=not isinstance(next(blocks(dataset)).X, np.ndarray),
         target_range=(float(np.min(numbers)), float(np.max(numbers))),
         codes=codes,
         **options,
@@ -101,7 +102,7 @@ def test_is_the_sum_in_any_split(case, form, weighted):
     X = blobs()
     weight = weights() if weighted else None
     dataset = with_target(forms(X, weight)[form], X, target_of(case))
-    shift = np.zeros(N_FEATURES) if form == "CSR" else np.array([0.5, -1.0, 2.0])
+    shift = np.array([0.5, -1.0, 2.0])
     statistic = statistic_of(case, dataset, X, shift)
     check_statistic(statistic, dataset)
     found = fold(statistic, dataset)

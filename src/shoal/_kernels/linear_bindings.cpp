@@ -2,7 +2,7 @@
 #include <nanobind/stl/string.h>
 
 #include "bindings.hpp"
-#include "linear.hpp"
+#include "linear_gradient.hpp"
 
 namespace shoal {
 namespace {
@@ -25,23 +25,14 @@ void require_shape(const Array &array, Index rows, Index columns, const char *na
                 std::to_string(columns) + ")");
 }
 
-// Without exponents columns keep their scale.
 LinearModel linear_model(const Table<double> &coef, const Input<double> &intercept,
-                         const Optional<Input<double>> &shift,
-                         const Optional<Input<int32_t>> &exponents, Index columns) {
+                         const Optional<Input<double>> &shift, Index columns) {
     const Index outputs = Index(coef.shape(0));
     require_shape(coef, outputs, columns, "coef");
     require(outputs > 0, "coef has no rows");
     require_length(intercept, outputs, "intercept");
     if (shift) require_length(*shift, columns, "shift");
-    std::vector<double> scale(columns, 1.0);
-    if (exponents) {
-        require_length(*exponents, columns, "exponents");
-        require_exponents(exponents->data(), columns, "exponents");
-        scale = powers_of_two(exponents->data(), columns);
-    }
-    return {coef.data(), intercept.data(), shift ? shift->data() : nullptr, std::move(scale),
-            outputs};
+    return {coef.data(), intercept.data(), shift ? shift->data() : nullptr, outputs, columns};
 }
 
 // Multinomial losses have one target, the class, for all outputs.
@@ -77,12 +68,20 @@ LossSums loss_sums(const Output<int64_t, 3> &sums, const Output<int64_t, 2> &int
             std::ldexp(1.0, point.value_exponent), std::ldexp(1.0, point.low_bits)};
 }
 
+// Exponents are limited so that the rounders of columns are normal.
+std::vector<double> column_scale(const Input<int32_t> &exponents, Index columns) {
+    require_length(exponents, columns, "exponents");
+    require_within<int32_t>(exponents.data(), columns, -900, 901, "exponents");
+    return powers_of_two(exponents.data(), columns);
+}
+
 template <class X>
-void sum_losses(const X &x, const LinearModel &model, const std::string &loss, double parameter,
+void sum_losses(const X &x, const LinearModel &model, const std::string &name, double parameter,
                 const Table<double> &target, const Optional<Input<double>> &weights,
-                const LossSums &into) {
-    linear_gradient(x, model, named_loss(loss), parameter,
-                    observed(target, weights, x.rows, model.outputs), into);
+                const Input<int32_t> &exponents, const LossSums &into) {
+    const Observed seen = observed(target, weights, x.rows, model.outputs);
+    linear_gradient(x, LinearLoss{model, named_loss(name), parameter, seen},
+                    column_scale(exponents, x.columns), into);
 }
 
 void require_out(const Output<double, 2> &out, Index rows, Index outputs) {
@@ -96,7 +95,7 @@ void bind_dense(nb::module_ &m) {
         [](Strided<T> x_, Table<double> coef, Input<double> intercept, Output<double, 2> out,
            Optional<Input<double>> shift) {
             const auto x = matrix(x_);
-            const auto model = linear_model(coef, intercept, shift, {}, x.columns);
+            const auto model = linear_model(coef, intercept, shift, x.columns);
             require_out(out, x.rows, model.outputs);
             linear_predict(x, model, out.data());
         },
@@ -105,24 +104,23 @@ void bind_dense(nb::module_ &m) {
 
     m.def(
         "linear_gradient",
-        [](Strided<T> x_, Input<double> shift, Input<int32_t> exponents, Table<double> coef,
-           Input<double> intercept, const std::string &loss, double parameter,
-           Table<double> target, Optional<Input<double>> weights, int32_t gradient_exponent,
-           int32_t value_exponent, int32_t low_bits, Output<int64_t, 3> sums,
-           Output<int64_t, 2> intercept_sums, Output<int64_t> value_sums,
-           Output<double> largest) {
+        [](Strided<T> x_, Input<int32_t> exponents, Table<double> coef, Input<double> intercept,
+           const std::string &loss, double parameter, Table<double> target,
+           Optional<Input<double>> weights, int32_t gradient_exponent, int32_t value_exponent,
+           int32_t low_bits, Output<int64_t, 3> sums, Output<int64_t, 2> intercept_sums,
+           Output<int64_t> value_sums, Output<double> largest, Optional<Input<double>> shift) {
             const auto x = matrix(x_);
-            const auto model = linear_model(coef, intercept, shift, exponents, x.columns);
-            sum_losses(x, model, loss, parameter, target, weights,
+            const auto model = linear_model(coef, intercept, shift, x.columns);
+            sum_losses(x, model, loss, parameter, target, weights, exponents,
                        loss_sums(sums, intercept_sums, value_sums, largest,
                                  {gradient_exponent, value_exponent, low_bits}, model.outputs,
                                  x.columns));
         },
-        "X"_a.noconvert(), "shift"_a.noconvert(), "exponents"_a.noconvert(),
-        "coef"_a.noconvert(), "intercept"_a.noconvert(), "loss"_a, "parameter"_a,
-        "target"_a.noconvert(), "weights"_a.noconvert().none(), "gradient_exponent"_a,
-        "value_exponent"_a, "low_bits"_a, "sums"_a.noconvert(), "intercept_sums"_a.noconvert(),
-        "value_sums"_a.noconvert(), "largest"_a.noconvert(),
+        "X"_a.noconvert(), "exponents"_a.noconvert(), "coef"_a.noconvert(),
+        "intercept"_a.noconvert(), "loss"_a, "parameter"_a, "target"_a.noconvert(),
+        "weights"_a.noconvert().none(), "gradient_exponent"_a, "value_exponent"_a, "low_bits"_a,
+        "sums"_a.noconvert(), "intercept_sums"_a.noconvert(), "value_sums"_a.noconvert(),
+        "largest"_a.noconvert(), "shift"_a.noconvert() = nb::none(),
         nb::call_guard<nb::gil_scoped_release>());
 }
 
@@ -133,7 +131,7 @@ void bind_csr(nb::module_ &m) {
         [](Input<T> data, Input<Column> indices, Input<Column> indptr, Table<double> coef,
            Input<double> intercept, Output<double, 2> out) {
             const auto x = csr_matrix(data, indices, indptr, coef.shape(1));
-            const auto model = linear_model(coef, intercept, {}, {}, x.columns);
+            const auto model = linear_model(coef, intercept, {}, x.columns);
             require_out(out, x.rows, model.outputs);
             linear_predict(x, model, out.data());
         },
@@ -150,8 +148,8 @@ void bind_csr(nb::module_ &m) {
            Output<int64_t, 2> intercept_sums, Output<int64_t> value_sums,
            Output<double> largest) {
             const auto x = csr_matrix(data, indices, indptr, coef.shape(1));
-            const auto model = linear_model(coef, intercept, {}, exponents, x.columns);
-            sum_losses(x, model, loss, parameter, target, weights,
+            const auto model = linear_model(coef, intercept, {}, x.columns);
+            sum_losses(x, model, loss, parameter, target, weights, exponents,
                        loss_sums(sums, intercept_sums, value_sums, largest,
                                  {gradient_exponent, value_exponent, low_bits}, model.outputs,
                                  x.columns));

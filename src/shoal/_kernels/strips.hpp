@@ -76,9 +76,6 @@ inline int64_t rows_at_once(int64_t columns) {
     return std::bit_floor(std::clamp<uint64_t>(elements / columns, 8, 512));
 }
 
-// The widest strip of rows that are copied.
-constexpr int64_t strip_columns = 64;
-
 // Visits the n rows of x listed in `rows` (all rows, where it is null). Contiguous rows are visited
 // in place; others go through a buffer that stays in the first-level cache.
 template <class T, class Visit>
@@ -89,11 +86,12 @@ void for_each_strip(const Matrix<T> &x, const int64_t *rows, int64_t n, Visit vi
             visit(Strip<T>{x.at(i, 0), x.row_stride, i, std::min(step, n - i), 0, x.columns});
         return;
     }
-    const int64_t step = rows_at_once(std::min(strip_columns, x.columns));
-    std::vector<T> buffer(step * std::min(strip_columns, x.columns));
+    constexpr int64_t most_columns = 64;
+    const int64_t step = rows_at_once(std::min(most_columns, x.columns));
+    std::vector<T> buffer(step * std::min(most_columns, x.columns));
     for (int64_t i = 0; i < n; i += step)
-        for (int64_t j = 0; j < x.columns; j += strip_columns) {
-            const int64_t width = std::min(strip_columns, x.columns - j);
+        for (int64_t j = 0; j < x.columns; j += most_columns) {
+            const int64_t width = std::min(most_columns, x.columns - j);
             const Strip<T> strip{buffer.data(), width, i, std::min(step, n - i), j, width};
             const int64_t *listed = rows ? rows + i : nullptr;
             const bool in_a_row = !rows || listed[strip.count - 1] - listed[0] == strip.count - 1;
@@ -106,6 +104,29 @@ void for_each_strip(const Matrix<T> &x, const int64_t *rows, int64_t n, Visit vi
             }
             visit(strip);
         }
+}
+
+// Visits all rows of x as strips of all columns, copied where their values are not neighbours.
+template <class T, class Visit> void for_each_row_strip(const Matrix<T> &x, Visit visit) {
+    const int64_t width = x.columns, step = rows_at_once(width);
+    if (x.column_stride == 1) {
+        for (int64_t i = 0; i < x.rows; i += step)
+            visit(Strip<T>{x.row(i), x.row_stride, i, std::min<int64_t>(step, x.rows - i), 0,
+                           width});
+        return;
+    }
+    std::vector<T> buffer(step * width);
+    for (int64_t i = 0; i < x.rows; i += step) {
+        const int64_t count = std::min<int64_t>(step, x.rows - i);
+        const Strip<T> strip{buffer.data(), width, i, count, 0, width};
+        if (x.row_stride == 1) {
+            prefetch_columns(x, i + count, count, 0, width);
+            transpose(x, i, strip, buffer.data());
+        } else {
+            gather(x, nullptr, strip, buffer.data());
+        }
+        visit(strip);
+    }
 }
 
 }  // namespace shoal

@@ -19,6 +19,7 @@
 #endif
 
 #include "matrix.hpp"
+#include "unroll.hpp"
 
 namespace shoal {
 
@@ -55,16 +56,6 @@ template <class T> struct AlignedAllocator {
     bool operator==(const AlignedAllocator &) const { return true; }
 };
 template <class T> using Buffer = std::vector<T, AlignedAllocator<T>>;
-
-#define SHOAL_INLINE __attribute__((always_inline))
-
-// Calls body(0), ..., body(N - 1) with constant arguments: arrays of vectors indexed by them live
-// in registers, which a loop does not promise.
-template <int N, class Body> [[gnu::always_inline]] inline void unroll(Body &&body) {
-    [&]<int... I>(std::integer_sequence<int, I...>) SHOAL_INLINE {
-        (body(std::integral_constant<int, I>{}), ...);
-    }(std::make_integer_sequence<int, N>{});
-}
 
 template <class T> inline Vector<T> load(const T *from) {
     Vector<T> v;

@@ -23,6 +23,8 @@ inline Doubles fma(Doubles a, Doubles b, Doubles c) {
 #endif
 }
 
+inline double fma(double a, double b, double c) { return std::fma(a, b, c); }
+
 inline Doubles broadcast(double value) { return value - Doubles{}; }
 inline Doubles abs(Doubles x) {
     return std::bit_cast<Doubles>(std::bit_cast<Integers>(x) & INT64_MAX);
@@ -33,12 +35,24 @@ inline Doubles clamp(Doubles x, double low, double high) {
     return min(max(x, broadcast(low)), broadcast(high));
 }
 
-// c[0] + c[1] x + ... by Horner's rule.
-template <int n>
-inline Doubles polynomial(const double (&c)[n], Doubles x) {
-    Doubles sum = broadcast(c[n - 1]);
-    for (int i = n - 2; i >= 0; --i) sum = fma(sum, x, broadcast(c[i]));
-    return sum;
+// c[first] + c[first + 1] x + ..., n terms, by halves: few steps wait for others (Estrin's scheme).
+// powers[i] is x^(2^i).
+template <int first, int n, size_t terms>
+inline Doubles polynomial(const double (&c)[terms], const Doubles *powers) {
+    if constexpr (n == 1) {
+        return broadcast(c[first]);
+    } else {
+        constexpr int half = std::bit_floor(unsigned(n - 1));
+        return fma(polynomial<first + half, n - half>(c, powers), powers[std::bit_width(unsigned(half)) - 1],
+                   polynomial<first, half>(c, powers));
+    }
+}
+
+template <size_t terms> inline Doubles polynomial(const double (&c)[terms], Doubles x) {
+    const Doubles square = x * x, fourth = square * square;
+    const Doubles powers[] = {x, square, fourth, fourth * fourth};
+    static_assert(terms <= 16);
+    return polynomial<0, int(terms)>(c, powers);
 }
 
 // ln 2 in two parts: products of the first with integers below 2^11 are exact.

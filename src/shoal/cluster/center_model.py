@@ -5,7 +5,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from os import PathLike
 from typing import Any, Self
 
@@ -23,13 +22,14 @@ from sklearn.utils.validation import check_is_fitted
 from shoal import _kernels
 from shoal._typing import AnyArray, Float64Array, Int32Array
 from shoal._validation import check_choice, check_number
-from shoal.callbacks import FitProgress, fit_progress
+from shoal.callbacks import FitProgress
 from shoal.cluster.initial_centers import InitialCenters
 from shoal.data.block import Block
 from shoal.data.dataset import Dataset
 from shoal.data.predictions import write_predictions
 from shoal.data.validation import fit_dataset, predict_dataset
 from shoal.engines.current import current_engine
+from shoal.solvers.fitting import passes_over, restored_on_error
 from shoal.solvers.solver import Fold
 from shoal.statistics.assignment import Assigned, Assignment
 from shoal.statistics.center_search import CenterSearch
@@ -199,25 +199,14 @@ class CenterModel(
         self, X: Any, sample_weight: Any, features: Sequence[str | int] | None, n_runs: int
     ) -> Iterator[tuple[Dataset, Fold, FitProgress]]:
         """`X` as a dataset, a pass over it, and who is told; data are let go of at the end."""
-        with _restored_on_error(self):
+        with restored_on_error(self):
             dataset = fit_dataset(self, X, sample_weight=sample_weight, features=features)
             if self.metric == "cosine":
                 dataset = dataset.with_unit_rows()
-            engine = current_engine()
-            told = fit_progress(
-                self,
-                n_rows=dataset.n_rows,
-                max_iter=self.max_iter,
-                n_runs=n_runs,
-                verbose=self.verbose,
-                X=X,
-            )
-            try:
-                with told as progress:
-                    yield dataset, partial(engine.fold, dataset), progress
-            finally:
-                if dataset is not X:
-                    engine.release(dataset)
+            with passes_over(
+                dataset, self, X, max_iter=self.max_iter, n_runs=n_runs, verbose=self.verbose
+            ) as (fold, progress):
+                yield dataset, fold, progress
 
     def _keep_assigned(self, assigned: Assigned) -> None:
         """Set inertia_ and labels_."""
@@ -254,18 +243,6 @@ class CenterModel(
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-@contextmanager
-def _restored_on_error(estimator: BaseEstimator) -> Iterator[None]:
-    """A fit that fails leaves the model as the last one made it."""
-    before = vars(estimator).copy()
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
 
 
 def _middle(centers: AnyArray) -> Float64Array:

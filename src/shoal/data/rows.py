@@ -33,7 +33,8 @@ class BlockReader:
     def read(self, cell: Cell, max_rows: int) -> Iterator[Block]:
         """The blocks of one cell, in row order, as of `Dataset.read`."""
         window_rows = self._dataset.window_rows
-        max_rows = whole_windows(max_rows, window_rows)
+        if max_rows < cell.n_rows:
+            max_rows = whole_windows(max_rows, window_rows)
         pieces = self._dataset.source.read(cell, self._columns, max_rows)
         start = 0
         for rows in cut_at_windows(pieces, cell.n_rows, window_rows, max_rows):

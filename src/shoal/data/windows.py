@@ -28,7 +28,7 @@ def cut_at_windows(
         Rows of the cell; what comes last is no whole window.
     window_rows : int
     max_rows : int
-        Most rows of what is yielded, a multiple of `window_rows`.
+        Most rows of what is yielded: a multiple of `window_rows`, or `n_rows` and more.
     """
     waiting: list[Rows] = []
     n_waiting = 0

@@ -4,33 +4,43 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shoal._typing import AnyArray, Int64Array
+from shoal._typing import AnyArray, Float64Array
 from shoal.data.block import Block
 from shoal.engines.statistic import Statistic
 from shoal.exceptions import DataError
+from shoal.statistics.exact_sum import ExactArray, exact_sums, rounded
 
 #: More labels than this are no classes but names of rows.
 MOST_CLASSES = 10_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ClassCounts:
-    """Labels and how many rows have each.
+class ClassWeights:
+    """Labels and what the rows of each weigh.
 
     Attributes
     ----------
     labels : ndarray of shape (n_classes,)
         Sorted, of the type of the target.
-    counts : ndarray of shape (n_classes,), int64
+    weights : ndarray of shape (n_classes,), float64
+        Sum of the sample weights of each, or number of rows.
     """
 
     labels: AnyArray
-    counts: Int64Array
+    weights: Float64Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExactClassWeights:
+    """Labels, and sums of weights in the units of `exact_sums`."""
+
+    labels: AnyArray
+    sums: ExactArray
 
 
 @dataclass(frozen=True, slots=True)
-class Classes(Statistic[ClassCounts | None, ClassCounts]):
-    """The sorted distinct targets and their counts.
+class Classes(Statistic[ExactClassWeights | None, ClassWeights]):
+    """The sorted distinct targets, and the sum of the weights of each.
 
     One pass, memory of the labels.
 
@@ -41,36 +51,44 @@ class Classes(Statistic[ClassCounts | None, ClassCounts]):
         10,000 different ones. From the result: there are no rows.
     """
 
-    def zero(self) -> ClassCounts | None:
+    def zero(self) -> ExactClassWeights | None:
         return None
 
-    def update(self, partial: ClassCounts | None, block: Block) -> ClassCounts | None:
+    def update(self, partial: ExactClassWeights | None, block: Block) -> ExactClassWeights | None:
         assert block.target is not None, "the dataset has no target"
         target = block.target.ravel()
         _check_discrete(target)
-        found = ClassCounts(*np.unique(target, return_counts=True))
-        return self.merge(partial, found)
+        labels, places = np.unique(target, return_inverse=True)
+        weight = np.ones(block.n_rows) if block.sample_weight is None else block.sample_weight
+        _check_count(labels)
+        sums = exact_sums(weight, places, len(labels))
+        return self.merge(partial, ExactClassWeights(labels, sums))
 
-    def merge(self, partial: ClassCounts | None, other: ClassCounts | None) -> ClassCounts | None:
+    def merge(
+        self, partial: ExactClassWeights | None, other: ExactClassWeights | None
+    ) -> ExactClassWeights | None:
         if partial is None or other is None:
             return other if partial is None else partial
         labels, places = np.unique(
             np.concatenate([partial.labels, other.labels]), return_inverse=True
         )
-        if len(labels) > MOST_CLASSES:
-            raise DataError(
-                f"The target has more than {MOST_CLASSES:,} different labels, such as "
-                f"{labels[0]!r} and {labels[1]!r}: these are no classes. For numbers use a "
-                "regressor."
-            )
-        counts = np.zeros(len(labels), dtype=np.int64)
-        np.add.at(counts, places, np.concatenate([partial.counts, other.counts]))
-        return ClassCounts(labels, counts)
+        _check_count(labels)
+        sums = np.zeros(len(labels), dtype=object)
+        np.add.at(sums, places, np.concatenate([partial.sums, other.sums]))
+        return ExactClassWeights(labels, sums)
 
-    def result(self, partial: ClassCounts | None) -> ClassCounts:
+    def result(self, partial: ExactClassWeights | None) -> ClassWeights:
         if partial is None:
             raise DataError("Found array with 0 sample(s): every row has a missing value.")
-        return partial
+        return ClassWeights(partial.labels, rounded(partial.sums))
+
+
+def _check_count(labels: AnyArray) -> None:
+    if len(labels) > MOST_CLASSES:
+        raise DataError(
+            f"The target has more than {MOST_CLASSES:,} different labels, such as {labels[0]!r} "
+            f"and {labels[1]!r}: these are no classes. For numbers use a regressor."
+        )
 
 
 def _check_discrete(target: AnyArray) -> None:

@@ -11,16 +11,12 @@ from shoal._typing import Float64Array, Int32Array, Int64Array
 from shoal.data.block import Block
 from shoal.engines.statistic import Statistic
 from shoal.losses import Loss
-from shoal.statistics.fixed_point import (
-    LEAST_EXPONENT,
-    MOST_EXPONENT,
-    Scale,
-    choose_scale,
-    to_float,
-)
+from shoal.statistics.fixed_point import Scale, choose_scale, to_float
 from shoal.statistics.range import ColumnRange
 from shoal.statistics.target_codes import TargetCodes
 
+#: What the kernels take.
+_MOST_EXPONENT = 900
 _LARGEST_BOUND = 2.0**1000
 
 
@@ -75,9 +71,12 @@ class LossGradient(Statistic[ExactLossSums, LossSums]):
     .. math:: \sum_i w_i \ell(y_i, r_i), \qquad
               \sum_i w_i \ell'(y_i, r_i) (x_i - m), \qquad r_i = W (x_i - m) + b
 
-    in fixed point. Rows are read once; centring happens inside the pass. One pass,
-    O(n_outputs * n_features) memory a thread, and 8 bytes a row beside blocks where targets are
-    classes.
+    in fixed point. Rows are read once. One pass, O(n_outputs * n_features) memory a thread, and
+    8 bytes a row beside blocks where targets are classes.
+
+    Dense float64 rows are centred in the pass. Sparse and float32 rows are centred by algebra,
+    :math:`W x + (b - W m)`: in float64 arithmetic that costs ``2**-29`` of what rounding the rows
+    to float32 has cost already.
 
     Parameters
     ----------
@@ -85,11 +84,13 @@ class LossGradient(Statistic[ExactLossSums, LossSums]):
     coef : ndarray of shape (n_outputs, n_features), float64
     intercept : ndarray of shape (n_outputs,), float64
     shift : ndarray of shape (n_features,), float64
-        The point m; zeros for sparse rows.
+        The point m.
+    is_centring : bool
+        Whether rows are centred in the pass.
     codes : TargetCodes
         One target for each output, or one for all.
     column_exponents : ndarray of shape (n_features,), int32
-        Powers of two that bring each column of x - shift below 1.
+        Powers of two that bring each column below 1.
     gradient_scale, value_scale, weight_scale : Scale
     gradient_bound, value_bound : float
         Beyond which the pass has overflowed.
@@ -99,6 +100,7 @@ class LossGradient(Statistic[ExactLossSums, LossSums]):
     coef: Float64Array
     intercept: Float64Array
     shift: Float64Array
+    is_centring: bool
     codes: TargetCodes
     column_exponents: Int32Array
     gradient_scale: Scale
@@ -117,18 +119,22 @@ class LossGradient(Statistic[ExactLossSums, LossSums]):
         shift: Float64Array,
         *,
         dtype: DTypeLike,
+        is_sparse: bool,
         target_range: tuple[float, float],
         codes: TargetCodes | None = None,
         bound: float | None = None,
     ) -> Self:
         """The statistic for rows of a known range.
 
-        ``dtype`` is that of the rows: float32 gets one limb. ``target_range`` is the smallest and
+        ``dtype`` is that of the rows: float32 gets one limb. ``is_sparse`` says whether they are
+        CSR. ``target_range`` is the smallest and
         largest target after encoding. ``bound`` is on the magnitude of weighted derivatives; where
         the loss has none of its own the default cannot be exceeded, but may be so large that the
         fixed point loses digits: a few times the largest gradient of the pass before is better.
         """
+        is_centring = not is_sparse and np.dtype(dtype) == np.float64
         distance = found.largest_distance(shift)
+        largest = distance if is_centring else found.largest_distance(np.zeros_like(shift))
         reach = float(np.max(np.abs(intercept) + np.abs(coef) @ distance, initial=0.0))
         if bound is None:
             bound = found.largest_weight * _largest_gradient(loss, target_range, reach)
@@ -140,8 +146,9 @@ class LossGradient(Statistic[ExactLossSums, LossSums]):
             np.ascontiguousarray(coef, dtype=np.float64),
             np.ascontiguousarray(intercept, dtype=np.float64),
             np.ascontiguousarray(shift, dtype=np.float64),
+            is_centring,
             TargetCodes() if codes is None else codes,
-            np.clip(-np.frexp(distance)[1], LEAST_EXPONENT, MOST_EXPONENT).astype(np.int32),
+            np.clip(-np.frexp(largest)[1], -_MOST_EXPONENT, _MOST_EXPONENT).astype(np.int32),
             choose_scale(bound, n_terms, dtype),
             choose_scale(value_bound, n_terms, np.float64),
             choose_scale(found.largest_weight, found.n_rows, np.float64),
@@ -168,7 +175,7 @@ class LossGradient(Statistic[ExactLossSums, LossSums]):
         arguments = {
             "exponents": self.column_exponents,
             "coef": self.coef,
-            "intercept": self.intercept,
+            "intercept": self.intercept if self.is_centring else self._intercept_of_zero,
             "loss": self.loss.kernel[0],
             "parameter": self.loss.kernel[1],
             "target": self.codes(block),
@@ -182,7 +189,8 @@ class LossGradient(Statistic[ExactLossSums, LossSums]):
             "largest": partial.largest,
         }
         if isinstance(X, np.ndarray):
-            _kernels.linear_gradient(X, self.shift, **arguments)
+            shift = self.shift if self.is_centring else None
+            _kernels.linear_gradient(X, shift=shift, **arguments)
         else:
             _kernels.linear_gradient_csr(X.data, X.indices, X.indptr, **arguments)
         _kernels.sum_values(
@@ -209,14 +217,24 @@ class LossGradient(Statistic[ExactLossSums, LossSums]):
             return LossSums(np.inf, nothing, nothing[:, 0].copy(), weight, largest_gradient, True)
         scale = self.gradient_scale
         columns = Scale(scale.exponents + self.column_exponents, scale.low_bits, scale.limbs)
+        gradient = to_float(partial.gradient, columns)
+        intercept_gradient = to_float(partial.intercept, scale)
+        if not self.is_centring:
+            gradient -= np.multiply.outer(intercept_gradient, self.shift)
         return LossSums(
             float(to_float(partial.value, self.value_scale)),
-            to_float(partial.gradient, columns),
-            to_float(partial.intercept, scale),
+            gradient,
+            intercept_gradient,
             weight,
             largest_gradient,
             False,
         )
+
+    @property
+    def _intercept_of_zero(self) -> Float64Array:
+        """Raw predictions of a row of zeros, shape (n_outputs,)."""
+        at_zero: Float64Array = self.intercept - (self.coef * self.shift).sum(axis=1)
+        return at_zero
 
 
 def _largest_gradient(loss: Loss, target_range: tuple[float, float], reach: float) -> float:

@@ -1,6 +1,7 @@
 """Several statistics in one pass."""
 
 from dataclasses import dataclass
+from math import lcm
 from typing import Any
 
 from shoal.data.block import Block
@@ -22,6 +23,10 @@ class Together(Statistic[list[Any], tuple[Any, ...]]):
     @property
     def beside_row_bytes(self) -> int:
         return sum(statistic.beside_row_bytes for statistic in self.statistics)
+
+    @property
+    def window_rows(self) -> int:
+        return lcm(*(statistic.window_rows for statistic in self.statistics))
 
     def zero(self) -> list[Any]:
         return [statistic.zero() for statistic in self.statistics]

@@ -1,0 +1,5 @@
+"""Linear models."""
+
+from shoal.linear_model.logistic_regression import LogisticRegression
+
+__all__ = ["LogisticRegression"]

@@ -1,0 +1,181 @@
+"""What linear models of squared error share."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import partial
+from os import PathLike
+from typing import Any, Self
+
+import numpy as np
+
+from shoal._typing import Float64Array
+from shoal._validation import check_choice, check_number
+from shoal.data.dataset import Dataset
+from shoal.data.validation import fit_dataset
+from shoal.exceptions import ParameterError
+from shoal.linear_model.descent import SMOOTH_SOLVERS, Descent, LearningRate, check_learning_rate
+from shoal.linear_model.linear_regressor import LinearRegressor
+from shoal.linear_model.problem import LinearModel, kept_at, started
+from shoal.linear_model.squared_error_fit import (
+    MOST_GRAM_FEATURES,
+    Solution,
+    SquaredErrorFit,
+    Strength,
+)
+from shoal.linear_model.target import check_numeric_column, numeric_target, target_role
+from shoal.solvers.checkpoint import Checkpoint
+from shoal.solvers.fitting import passes_over, restored_on_error
+
+
+class SquaredErrorRegressor(LinearRegressor, ABC):
+    """Least squares with a penalty, by second moments of the rows or by passes over them."""
+
+    fit_intercept: bool
+    positive: bool
+    tol: float
+    max_iter: int | None
+    solver: str
+    learning_rate: LearningRate
+    warm_start: bool
+
+    #: Solvers that this estimator may be given.
+    _solvers: tuple[str, ...] = ("auto", "gram", *SMOOTH_SOLVERS)
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        features: Sequence[str | int] | None = None,
+        checkpoint: str | PathLike[str] | None = None,
+    ) -> Self:
+        """Find the coefficients.
+
+        Parameters
+        ----------
+        X : path, glob, folder, array-like, sparse matrix, data frame, Dask collection or Dataset
+            Whatever `shoal.open_dataset` takes, of shape (n_rows, n_features).
+        y : array-like of shape (n_rows,) or (n_rows, n_outputs), or column name
+            None where `X` is a Dataset with a target.
+        sample_weight : array-like of shape (n_rows,) or column name, default=None
+            Weight of each row, not negative.
+        features : sequence of str or int, default=None
+            The columns to learn from; all but target and weight by default.
+        checkpoint : path, default=None
+            A file that a descent goes on from if it exists, and that it keeps up to date: a fit
+            that was killed and is called again ends with the same bits. With several penalties, a
+            number is added to the name for each but the first. ``solver="gram"`` has no use for
+            it: it is done after one pass.
+
+        Returns
+        -------
+        self
+        """
+        self._check_parameters()
+        with restored_on_error(self):
+            target = numeric_target(target_role(self, X, y, multi_output=True))
+            dataset = fit_dataset(
+                self, X, target=target, sample_weight=sample_weight, features=features
+            )
+            check_numeric_column(dataset)
+            descent = self._descent(dataset.n_features)
+            with passes_over(dataset, self, X, max_iter=descent.max_iter) as (fold, progress):
+                fit = SquaredErrorFit(
+                    dataset,
+                    fold,
+                    progress,
+                    descent,
+                    self.fit_intercept,
+                    self.positive,
+                    self._strengths,
+                    partial(self._start, dataset.n_features, descent),
+                    partial(self._checkpoint, checkpoint, dataset),
+                )
+                self._keep(fit.solutions(), is_flat=np.ndim(_target_of(dataset)) < 2)
+            self.solver_ = descent.solver
+        return self
+
+    @abstractmethod
+    def _strengths(self, weight: float) -> list[Strength]:
+        """L1 and L2 of the mean loss: those of ``coef_``, then of each model of a path."""
+
+    def _check_parameters(self) -> None:
+        check_number(self, "tol", 0)
+        check_number(self, "max_iter", 1, integer=True, optional=True)
+        check_choice(self, "solver", self._solvers)
+        check_learning_rate(self)
+        if self.positive and self.solver in ("lbfgs", "newton"):
+            raise ParameterError(
+                f"solver={self.solver!r} cannot keep coefficients from being negative: use one of "
+                "'auto', 'gram', 'nesterov', 'gradient_descent'."
+            )
+
+    def _descent(self, n_features: int) -> Descent:
+        """How to descend; with a solver called "gram", not at all."""
+        solver, max_iter = self.solver, 1000 if self.max_iter is None else self.max_iter
+        if solver == "auto" and n_features <= MOST_GRAM_FEATURES:
+            solver = "gram"
+        elif solver == "auto":
+            is_rough = self.positive or any(l1 for l1, _ in self._strengths(1.0))
+            solver = "nesterov" if is_rough else "lbfgs"
+        return Descent(solver, max_iter, self.tol, self.learning_rate)
+
+    def _start(self, n_features: int, descent: Descent, intercept: Float64Array) -> LinearModel:
+        if descent.is_textbook:
+            intercept = np.zeros_like(intercept)
+        return started(self, (len(intercept), n_features), intercept)
+
+    def _checkpoint(
+        self, path: Any, dataset: Dataset, number: int, strength: Strength, start: LinearModel
+    ) -> Checkpoint | None:
+        course = (strength, self.fit_intercept, self.positive, self.solver, self.learning_rate)
+        numbered = f"{path}.{number}" if path is not None and number else path
+        return kept_at(numbered, self, dataset, (*course, self.tol), start)
+
+    def _keep(self, solutions: Sequence[Solution], *, is_flat: bool) -> None:
+        """Set the fitted attributes; `solutions` are in the order of `_strengths`."""
+        first = solutions[0]
+        self.coef_, self.intercept_ = _shown(first.model, is_flat)
+        self.n_iter_ = first.n_iter
+        self.loss_curve_ = first.loss_curve
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+
+def keep_path(estimator: Any, alphas: Any, solutions: Sequence[Solution], *, is_flat: bool) -> None:
+    """Set ``alphas_``, ``coef_path_`` and ``intercept_path_``, or none of them without a path."""
+    for name in ("alphas_", "coef_path_", "intercept_path_"):
+        vars(estimator).pop(name, None)
+    if len(solutions):
+        coefs, intercepts = zip(*(_shown(one.model, is_flat) for one in solutions), strict=True)
+        estimator.alphas_ = np.array(alphas, dtype=np.float64)
+        estimator.coef_path_, estimator.intercept_path_ = np.stack(coefs), np.stack(intercepts)
+
+
+def path_alphas(estimator: Any) -> list[float]:
+    """The parameter ``alphas`` as a list; raises ParameterError unless all are 0 or above."""
+    if estimator.alphas is None:
+        return []
+    alphas = np.asarray(estimator.alphas, dtype=np.float64)
+    if alphas.ndim != 1 or not (np.isfinite(alphas) & (alphas >= 0)).all():
+        raise ParameterError(
+            f"alphas must be a sequence of finite numbers, none negative, not {estimator.alphas!r}."
+        )
+    found: list[float] = alphas.tolist()
+    return found
+
+
+def _target_of(dataset: Dataset) -> Any:
+    """The target if it was given as values: its shape tells that of the coefficients."""
+    return dataset.target if isinstance(dataset.target, np.ndarray) else 0
+
+
+def _shown(model: LinearModel, is_flat: bool) -> tuple[Float64Array, Any]:
+    """Coefficients (n_features,) and intercept () of one flat target, else with all outputs."""
+    if is_flat:
+        return model.coef[0], float(model.intercept[0])
+    return model.coef, model.intercept

@@ -1,0 +1,136 @@
+"""What ``fit`` and ``score`` are given to predict."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from sklearn.utils.validation import column_or_1d
+
+from shoal._typing import Float64Array
+from shoal.data.dataset import Dataset
+from shoal.data.target_classes import TargetClasses
+from shoal.engines.current import current_engine
+from shoal.exceptions import DataError, ParameterError, SchemaError
+from shoal.statistics.classes import Classes, ClassWeights
+
+#: What rows of a class weigh, by label; or in inverse proportion to the weight of its rows.
+ClassWeight: TypeAlias = Mapping[Any, float] | Literal["balanced"] | None
+
+
+def target_role(estimator: Any, X: Any, y: Any, *, multi_output: bool = False) -> Any:
+    """`y` as the target that a dataset is opened with: a column of `X`, or values.
+
+    Raises
+    ------
+    DataError
+        There is no target, or it has several columns where one is needed.
+    """
+    if isinstance(X, Dataset):
+        if y is not None:
+            raise ParameterError("A Dataset has its target already: give it when it is opened.")
+        if X.target is None:
+            raise DataError("The dataset has no target: open it with open_dataset(..., target=).")
+        return None
+    if y is None:
+        raise DataError(
+            f"This {type(estimator).__name__} estimator requires y to be passed, but the target y "
+            "is None."
+        )
+    if isinstance(y, str | int | np.integer):
+        return y
+    if hasattr(y, "compute"):
+        y = y.compute()
+    values = np.asarray(y)
+    return values if multi_output and values.ndim == 2 else column_or_1d(values, warn=True)
+
+
+def numeric_target(role: Any) -> Any:
+    """`role`, with values that are numbers as such.
+
+    Raises
+    ------
+    SchemaError
+        Values are no numbers.
+    """
+    if not isinstance(role, np.ndarray) or role.dtype.kind in "fiub":
+        return role
+    try:
+        return role.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise SchemaError(
+            f"y must be numbers for a regressor, not {role.dtype}: {error}. For labels use a "
+            "classifier."
+        ) from error
+
+
+def check_numeric_column(dataset: Dataset) -> None:
+    """Raise SchemaError where the target is a column that is no number."""
+    if isinstance(dataset.target, int):
+        column = dataset.source.columns[dataset.target]
+        if not column.is_numeric:
+            raise SchemaError(
+                f"The target {column.name!r} must be a number for a regressor, not "
+                f"{column.dtype}. For labels use a classifier."
+            )
+
+
+def n_outputs(dataset: Dataset) -> int:
+    """Columns of the target."""
+    target = dataset.target
+    return target.shape[1] if isinstance(target, np.ndarray) and target.ndim == 2 else 1
+
+
+def found_classes(dataset: Dataset) -> ClassWeights:
+    """The labels among the targets of `dataset`. One pass, over the target alone if it may.
+
+    Raises
+    ------
+    DataError
+        There is but one class, or targets are no labels.
+    """
+    # Where rows with missing features are dropped, their labels do not count.
+    alone = (
+        dataset if dataset.missing == "drop" else replace(dataset, features=dataset.features[:1])
+    )
+    engine = current_engine()
+    try:
+        found = engine.fold(alone, Classes())
+    finally:
+        if alone is not dataset:
+            engine.release(alone)
+    if len(found.labels) < 2:
+        raise DataError(
+            f"This solver needs samples of at least 2 classes in the data, but the data contains "
+            f"only one class: {found.labels[0]!r}."
+        )
+    return found
+
+
+def coded(
+    dataset: Dataset, found: ClassWeights, codes: Float64Array, class_weight: ClassWeight
+) -> Dataset:
+    """`dataset` with `codes` for its labels, and rows that weigh `class_weight` as much."""
+    weights = None if class_weight is None else _weights(found, class_weight)
+    return dataset.with_classes(TargetClasses(found.labels, codes, weights))
+
+
+def _weights(found: ClassWeights, class_weight: Mapping[Any, float] | str) -> Float64Array:
+    """The weight of each class, shape (n_classes,)."""
+    if isinstance(class_weight, str):
+        if class_weight != "balanced":
+            raise ParameterError(
+                f"class_weight must be a dict, 'balanced' or None, not {class_weight!r}."
+            )
+        present = found.weights > 0
+        mean = found.weights.sum() / present.sum()
+        weights: Float64Array = np.where(present, mean / np.where(present, found.weights, 1.0), 0.0)
+        return weights
+    labels: list[Any] = found.labels.tolist()
+    unknown = [label for label in class_weight if label not in labels]
+    left_out = [label for label in labels if label not in class_weight]
+    if unknown and left_out:
+        raise ParameterError(
+            f"The classes, {left_out}, are not in class_weight, which names {unknown} instead."
+        )
+    return np.array([float(class_weight.get(label, 1.0)) for label in labels])
