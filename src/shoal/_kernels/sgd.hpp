@@ -149,10 +149,11 @@ struct SgdSettings {
     double average_from;      // first step whose weights are averaged
 };
 
-// Sums that steps add to: their number, what L1 has due of every weight, the losses met; and for
-// sparse rows the scale of the weights and its sum over the steps that are averaged.
+// Sums that steps add to: their number, what L1 has due of every weight, the losses met and the
+// weights of their rows; and for sparse rows the scale of the weights and its sum over the steps
+// that are averaged.
 struct SgdCounters {
-    double steps, due, loss, scale, scale_total;
+    double steps, due, loss, weight, scale, scale_total;
 };
 
 // What steps change. Weights are scale * coef, so that a sparse step need not touch them all.
@@ -309,6 +310,7 @@ inline void find_moves(const Rows &x, Index row, double rate, const Visits &visi
                        const SgdSettings &settings, SgdWeights<T> &weights, LossSum &losses,
                        double *moves) {
     const double weight = visits.weight_of(row);
+    weights.weight += weight;
     for (Index k = 0; k < weights.outputs; ++k) {
         const double y = target_of(settings, weights.outputs, k, visits.target[row]);
         const double raw = weights.scale * x.dot(row, weights.of(k)) + weights.intercept[k];

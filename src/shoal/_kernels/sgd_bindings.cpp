@@ -75,7 +75,7 @@ void require_shape(const Array &array, Index rows, Index columns, const char *na
                 std::to_string(columns) + ")");
 }
 
-// What Python holds of the weights; counters are [steps, due, loss, scale, scale_total].
+// What Python holds of the weights; counters are those of SgdCounters.
 template <class T> class HeldWeights {
   public:
     HeldWeights(const nb::dict &from, Index columns)
@@ -89,14 +89,14 @@ template <class T> class HeldWeights {
           intercept_total_(array_of<Output<double>>(from, "intercept_total")), columns_(columns) {
         require_shape(coef_, outputs(), columns, "coef");
         require_length(intercept_, outputs(), "intercept");
-        require_length(counters_, 5, "counters");
+        require_length(counters_, 6, "counters");
         require(bool(total_) == bool(intercept_total_), "total and intercept_total go together");
         if (intercept_total_) require_length(*intercept_total_, outputs(), "intercept_total");
     }
 
     SgdWeights<T> weights() const {
         const double *c = counters_.data();
-        return {{c[0], c[1], c[2], c[3], c[4]},
+        return {{c[0], c[1], c[2], c[3], c[4], c[5]},
                 outputs(),
                 columns_,
                 coef_.data(),
@@ -117,7 +117,7 @@ template <class T> class HeldWeights {
     void keep(const SgdCounters &found) const {
         double *c = counters_.data();
         c[0] = found.steps, c[1] = found.due, c[2] = found.loss;
-        c[3] = found.scale, c[4] = found.scale_total;
+        c[3] = found.weight, c[4] = found.scale, c[5] = found.scale_total;
     }
 
   private:

@@ -89,22 +89,27 @@ def found_classes(dataset: Dataset) -> ClassWeights:
     DataError
         There is but one class, or targets are no labels.
     """
-    # Where rows with missing features are dropped, their labels do not count.
-    alone = (
-        dataset if dataset.missing == "drop" else replace(dataset, features=dataset.features[:1])
-    )
-    engine = current_engine()
-    try:
-        found = engine.fold(alone, Classes())
-    finally:
-        if alone is not dataset:
-            engine.release(alone)
+    found = present_classes(dataset)
     if len(found.labels) < 2:
         raise DataError(
             f"This solver needs samples of at least 2 classes in the data, but the data contains "
             f"only one class: {found.labels[0]!r}."
         )
     return found
+
+
+def present_classes(dataset: Dataset) -> ClassWeights:
+    """As `found_classes`, but one is enough."""
+    # Where rows with missing features are dropped, their labels do not count.
+    alone = (
+        dataset if dataset.missing == "drop" else replace(dataset, features=dataset.features[:1])
+    )
+    engine = current_engine()
+    try:
+        return engine.fold(alone, Classes())
+    finally:
+        if alone is not dataset:
+            engine.release(alone)
 
 
 def coded(
