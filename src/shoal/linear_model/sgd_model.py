@@ -2,8 +2,8 @@
 
 import warnings
 from abc import ABC
-from collections.abc import Mapping
-from dataclasses import fields, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from os import PathLike
 from typing import Any
@@ -41,6 +41,32 @@ _CELLS_A_REPLICA, _MOST_REPLICAS = 8, 64
 _SPARSE_INTERCEPT = 0.01
 
 
+#: Losses of numbers by scikit-learn's names, given epsilon.
+REGRESSION_LOSSES: dict[str, Callable[[float], Loss]] = {
+    "squared_error": lambda epsilon: HalfSquaredError(),
+    "huber": Huber,
+    "epsilon_insensitive": EpsilonInsensitive,
+    "squared_epsilon_insensitive": SquaredEpsilonInsensitive,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is learnt.
+
+    Parameters
+    ----------
+    loss : Loss
+    labels : (float, float)
+        Targets of the rows that are not, and are, of an output's class.
+    n_outputs : int
+    """
+
+    loss: Loss
+    labels: tuple[float, float] = (-1.0, 1.0)
+    n_outputs: int = 1
+
+
 class SGDModel(LinearPredictor, ABC):
     """Fits linear models by `shoal.solvers.sgd`, whole or a batch of rows at a time."""
 
@@ -70,7 +96,7 @@ class SGDModel(LinearPredictor, ABC):
     n_replicas: int | None
     solver_state_: dict[str, Any]
 
-    def _check_parameters(self, losses: Mapping[str, Any], *, partial_fit: bool = False) -> None:
+    def _check_parameters(self, losses: Iterable[str], *, partial_fit: bool = False) -> None:
         check_choice(self, "loss", tuple(losses))
         if self.penalty is not None:
             check_choice(self, "penalty", ("l2", "l1", "elasticnet"))
@@ -111,11 +137,11 @@ class SGDModel(LinearPredictor, ABC):
             brackets = "[0, 1]" if closed else "(0, 1)"
             raise ParameterError(f"{name} must lie in {brackets}, got {value!r}.")
 
-    def _learning(self, loss: Loss, labels: tuple[float, float], *, is_sparse: bool) -> Learning:
+    def _learning(self, task: Task, *, is_sparse: bool) -> Learning:
         """How steps change weights, as the parameters say."""
         share = {"l1": 1.0, "elasticnet": self.l1_ratio}.get(self.penalty or "", 0.0)
         alpha = self.alpha if self.penalty else 0.0
-        name, parameter = loss.kernel
+        name, parameter = task.loss.kernel
         schedule = "constant" if self.learning_rate == "adaptive" else self.learning_rate
         optimizer = self.optimizer
         if optimizer == "momentum" and self.nesterovs_momentum:
@@ -123,11 +149,11 @@ class SGDModel(LinearPredictor, ABC):
         return Learning(
             name,
             parameter,
-            *labels,
+            *task.labels,
             schedule,
             self.alpha if schedule == "optimal" else self.eta0,
             self.power_t,
-            self._optimal_offset(loss, labels) if schedule == "optimal" else 0.0,
+            self._optimal_offset(task) if schedule == "optimal" else 0.0,
             alpha * (1 - share),
             alpha * share,
             (_SPARSE_INTERCEPT if is_sparse else 1.0) if self.fit_intercept else 0.0,
@@ -137,21 +163,27 @@ class SGDModel(LinearPredictor, ABC):
             self.momentum,
         )
 
-    def _optimal_offset(self, loss: Loss, labels: tuple[float, float]) -> float:
+    def _optimal_offset(self, task: Task) -> float:
         """The t0 of rates 1 / (alpha (t0 + t)): weights of typical size are within a step's reach.
 
         Bottou's heuristic, as scikit-learn has it.
         """
         typical = np.sqrt(1 / np.sqrt(self.alpha))
-        slope = float(loss.gradient([labels[1]], [-typical])[0])
+        slope = float(task.loss.gradient([task.labels[1]], [-typical])[0])
         first_rate = typical / max(1.0, slope)
         return float(1 / (first_rate * self.alpha))
 
-    def _grouped(self, dataset: Dataset, seed: int) -> tuple[Dataset, Windows]:
+    def _rate_in_words(self, rate: float) -> str:
+        name = "alpha" if self.learning_rate == "optimal" else "eta0"
+        return f"{name}={rate:g} (with learning_rate={self.learning_rate!r})"
+
+    def _grouped(
+        self, dataset: Dataset, seed: int, *, is_held_out: bool
+    ) -> tuple[Dataset, Windows]:
         """The data as a cell for each replica, and the order in which their rows are visited."""
         features = replace(dataset, target=None, sample_weight=None, missing="error", classes=None)
-        held_out = self.validation_fraction if self.early_stopping else 0.0
-        windows = Windows.of(row_bytes(features), seed if self.shuffle else None, held_out)
+        held_out = self.validation_fraction if self.early_stopping and is_held_out else 0.0
+        windows = Windows.of(row_bytes(features), seed, held_out, shuffle=self.shuffle)
         n_replicas = self.n_replicas or default_replicas(len(dataset.cells))
         return replace(dataset, window_rows=windows.rows).grouped(n_replicas), windows
 
@@ -159,8 +191,7 @@ class SGDModel(LinearPredictor, ABC):
         self,
         dataset: Dataset,
         X: Any,
-        loss: Loss,
-        labels: tuple[float, float],
+        task: Task,
         start: Weights,
         *,
         checkpoint: str | PathLike[str] | None = None,
@@ -169,39 +200,35 @@ class SGDModel(LinearPredictor, ABC):
     ) -> None:
         """Fit from `start` to the targets of `dataset`, and set the fitted attributes."""
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        grouped, windows = self._grouped(dataset, seed)
-        if validation is not None:
-            windows = replace(windows, held_out=0.0)
-        learning = self._learning(loss, labels, is_sparse=dataset.source.is_sparse)
+        grouped, windows = self._grouped(dataset, seed, is_held_out=validation is None)
         validate = None
         if self.early_stopping:
-            validate = HeldOutLoss(loss, labels, windows.seed or 0, windows.held_out, validation)
+            validate = HeldOutLoss(task.loss, task.labels, seed, windows.held_out, validation)
         engine = current_engine()
+        learning = self._learning(task, is_sparse=dataset.source.is_sparse)
         solver = SGD(
             partial(engine.map_cells, grouped),
             learning,
             windows,
             start,
             max_iter or self.max_iter,
-            -np.inf if self.tol is None or max_iter else self.tol,
+            -np.inf if self.tol is None else self.tol,
             self.n_iter_no_change,
             self.learning_rate == "adaptive",
             validate,
-            loss.curvature_bound or 1.0,
-            f"{'alpha' if self.learning_rate == 'optimal' else 'eta0'}={learning.rate:g} "
-            f"(learning_rate={self.learning_rate!r})",
+            task.loss.curvature_bound or 1.0,
+            self._rate_in_words(learning.rate),
         )
         with passes_over(grouped, self, X, max_iter=solver.max_iter, verbose=self.verbose) as (
             fold,
             progress,
         ):
-            saved = self._checkpoint(checkpoint, grouped, solver)
             state, status, self.loss_curve_ = run(
                 solver,
                 fold,
-                checkpoint=saved,
+                checkpoint=self._checkpoint(checkpoint, grouped, solver, seed),
                 progress=progress,
-                attributes=lambda state: {"n_iter_": state.n_iter},
+                attributes=_attributes,
             )
         self._keep(state)
         if status is Status.MAX_ITER and self.tol is not None and max_iter is None:
@@ -214,7 +241,7 @@ class SGDModel(LinearPredictor, ABC):
             )
 
     def _checkpoint(
-        self, path: str | PathLike[str] | None, dataset: Dataset, solver: SGD
+        self, path: str | PathLike[str] | None, dataset: Dataset, solver: SGD, seed: int
     ) -> Checkpoint | None:
         """The checkpoint of a fit, refused for other data or another course of it."""
         if path is None:
@@ -222,7 +249,7 @@ class SGDModel(LinearPredictor, ABC):
         course = (
             type(self).__name__,
             repr((solver.learning, solver.windows, solver.tol, solver.n_iter_no_change)),
-            repr((solver.adaptive, self.random_state)),
+            repr((solver.adaptive, seed)),
             solver.start.coef,
             solver.start.intercept,
         )
@@ -233,7 +260,7 @@ class SGDModel(LinearPredictor, ABC):
         """Set the fitted attributes."""
         coef, intercept = state.weights.model
         self.coef_ = coef.astype(state.coef.dtype)
-        self.intercept_ = np.array(intercept)
+        self.intercept_ = intercept
         self.n_iter_ = state.n_iter
         self.t_ = float(state.n_steps + 1)
         names = [field.name for field in fields(Weights)]
@@ -242,23 +269,23 @@ class SGDModel(LinearPredictor, ABC):
     def _start(
         self,
         dataset: Dataset,
-        n_outputs: int,
-        learning: Learning,
+        task: Task,
         coef_init: Any = None,
         intercept_init: Any = None,
     ) -> Weights:
         """Where a fit begins: as given, with ``warm_start`` at the last model, else at zeros."""
-        shape = (n_outputs, dataset.n_features)
+        shape = (task.n_outputs, dataset.n_features)
         if self.warm_start and hasattr(self, "coef_"):
             coef_init = self.coef_ if coef_init is None else coef_init
             intercept_init = self.intercept_ if intercept_init is None else intercept_init
         coef = _initial(coef_init, shape, "coef_init").astype(dataset.dtype)
-        intercept = _initial(intercept_init, (n_outputs,), "intercept_init")
+        intercept = _initial(intercept_init, (task.n_outputs,), "intercept_init")
+        learning = self._learning(task, is_sparse=dataset.source.is_sparse)
         return Weights.zeros(coef, intercept, learning)
 
-    def _went_on(self, dataset: Dataset, n_outputs: int, learning: Learning) -> Weights:
+    def _going_on(self, dataset: Dataset, task: Task) -> Weights:
         """Where `partial_fit` goes on: what the last call has left, if there was one."""
-        zeros = self._start(dataset, n_outputs, learning)
+        zeros = self._start(dataset, task)
         if not hasattr(self, "solver_state_"):
             return zeros
         state = dict(self.solver_state_)
@@ -275,14 +302,10 @@ def default_replicas(n_cells: int) -> int:
     return 1 << (most.bit_length() - 1)
 
 
-def regression_losses(epsilon: float) -> dict[str, Loss]:
-    """Losses of numbers, by scikit-learn's names."""
-    return {
-        "squared_error": HalfSquaredError(),
-        "huber": Huber(epsilon),
-        "epsilon_insensitive": EpsilonInsensitive(epsilon),
-        "squared_epsilon_insensitive": SquaredEpsilonInsensitive(epsilon),
-    }
+def _attributes(state: SGDState) -> dict[str, Any]:
+    """The fitted attributes of a model that ended at `state`, for callbacks."""
+    coef, intercept = state.weights.model
+    return {"coef_": coef, "intercept_": intercept, "n_iter_": state.n_iter}
 
 
 def _initial(values: Any, shape: tuple[int, ...], name: str) -> Float64Array:

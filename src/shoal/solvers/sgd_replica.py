@@ -97,23 +97,26 @@ class Windows:
         Of a window.
     group_rows : int
         Of a group.
-    seed : int or None
-        Key of the orders; None for row order.
+    seed : int
+        Key of the orders, and of what is held out.
     held_out : float, default=0.0
         Share of rows that are not visited, the same ones in every epoch.
+    shuffle : bool, default=True
+        False: rows come as they are.
     """
 
     rows: int
     group_rows: int
-    seed: int | None
+    seed: int
     held_out: float = 0.0
+    shuffle: bool = True
 
     @classmethod
-    def of(cls, row_bytes: int, seed: int | None, held_out: float) -> "Windows":
+    def of(cls, row_bytes: int, seed: int, held_out: float, *, shuffle: bool) -> "Windows":
         """Of a size that depends on that of a row alone."""
         group_rows = _power_of_two(_GROUP_BYTES // row_bytes, _RUNS_A_GROUP, 4096)
         rows = _power_of_two(_WINDOW_BYTES // row_bytes, group_rows, _MOST_WINDOW_ROWS)
-        return cls(rows, group_rows, seed, held_out)
+        return cls(rows, group_rows, seed, held_out, shuffle)
 
     def cut(self, cell: Cell, block: Block) -> Iterator[tuple[int, slice]]:
         """The windows of a block of a cell: number of their first row, and their rows."""
@@ -127,7 +130,7 @@ class Windows:
 
     def order(self, epoch: int, first_row: int, kept: AnyArray | None, n_rows: int) -> Any:
         """Positions in a window in order of their visits, int32; None for all, as they are."""
-        if self.seed is None:
+        if not self.shuffle:
             return None if kept is None else np.flatnonzero(kept).astype(np.int32)
         order: Int32Array = np.empty(n_rows, dtype=np.int32)
         run_rows = max(1, self.group_rows // _RUNS_A_GROUP)
@@ -140,7 +143,7 @@ class Windows:
         """Which rows of a block are visited, shape (n_rows,), bool; None for all."""
         if not self.held_out:
             return None
-        return ~held_out_rows(block, self.seed or 0, self.held_out)
+        return ~held_out_rows(block, self.seed, self.held_out)
 
 
 def held_out_rows(block: Block, seed: int, share: float) -> AnyArray:
@@ -359,15 +362,8 @@ def averaged(ran: list[Ran]) -> Weights:
         values = [getattr(one.weights, name) for one in ran]
         if values[0] is None:
             return None
-        terms = [
-            share * value.astype(np.float64) for share, value in zip(shares, values, strict=True)
-        ]
-        return reduce(np.add, terms).astype(values[0].dtype)
-
-    def mean_number(name: str) -> float:
-        return sum(
-            share * getattr(one.weights, name) for share, one in zip(shares, ran, strict=True)
-        )
+        weighed = [share * np.asarray(v, float) for share, v in zip(shares, values, strict=True)]
+        return reduce(np.add, weighed).astype(np.asarray(values[0]).dtype)
 
     return Weights(
         **{name: mean(name) for name in _ARRAYS},
