@@ -58,7 +58,7 @@ inline T fold(const Native<T> (&sums)[natives_a_line]) {
     struct Quads {
         Quad<T> quads[4];
     };
-    const auto q = std::bit_cast<Quads>(sums).quads;
+    const auto [q] = std::bit_cast<Quads>(sums);
     return fold((q[0] + q[2]) + (q[1] + q[3]));
 }
 

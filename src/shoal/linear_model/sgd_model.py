@@ -230,15 +230,18 @@ class SGDModel(LinearPredictor, ABC):
                 progress=progress,
                 attributes=_attributes,
             )
+            if state.has_diverged:
+                assert state.loss is not None
+                warnings.warn(solver.advice(state.loss, fold), ConvergenceWarning, stacklevel=3)
+            elif status is Status.MAX_ITER and self.tol is not None and max_iter is None:
+                warnings.warn(
+                    f"Maximum number of iteration reached before convergence: {self.max_iter} "
+                    f"epochs were not enough, the mean loss is {state.loss:.6g}. Consider "
+                    "increasing max_iter to improve the fit.",
+                    ConvergenceWarning,
+                    stacklevel=3,
+                )
         self._keep(state)
-        if status is Status.MAX_ITER and self.tol is not None and max_iter is None:
-            warnings.warn(
-                f"Maximum number of iteration reached before convergence: {self.max_iter} epochs "
-                f"were not enough, the mean loss is {state.loss:.6g}. Consider increasing max_iter "
-                "to improve the fit.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
 
     def _checkpoint(
         self, path: str | PathLike[str] | None, dataset: Dataset, solver: SGD, seed: int

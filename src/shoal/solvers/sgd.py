@@ -9,15 +9,15 @@ import numpy as np
 from shoal._typing import AnyArray, Float64Array
 from shoal.data.block import Block
 from shoal.data.source import Cell
-from shoal.exceptions import DivergenceError
+from shoal.exceptions import DataError, DivergenceError
 from shoal.solvers.sgd_replica import Learning, Ran, Replica, Weights, Windows, averaged
 from shoal.solvers.solver import Fold, Solver, SolverState, Status
 from shoal.statistics.largest_row import LargestRow
 
 Result = TypeVar("Result")
 
-#: A loss this many times as large as that of a model of zeros will not come down again.
-DIVERGED = 1e6
+#: A fit whose loss is this many times that of a model of zeros has diverged.
+DIVERGED = 10.0
 #: Adaptive rates are divided by this where the loss no longer falls, until they are this small.
 _SLOWER, _SLOWEST = 5.0, 1e-6
 
@@ -65,6 +65,10 @@ class SGDState(SolverState):
     converged: bool = False
 
     @property
+    def has_diverged(self) -> bool:
+        return self.loss is not None and self.loss > DIVERGED * max(self.first_loss, 1e-12)
+
+    @property
     def weights(self) -> Weights:
         return Weights(**{field.name: getattr(self, field.name) for field in fields(Weights)})
 
@@ -101,13 +105,15 @@ class SGD(Solver[SGDState]):
         an epoch has met.
     curvature : float, default=1.0
         Largest second derivative of the loss, for advice.
-    advice : str, default="eta0"
-        Name of the parameter that is the rate, for messages.
+    rate_name : str, default="eta0"
+        What the rate is called in messages.
 
     Raises
     ------
+    DataError
+        No row has a weight above 0.
     DivergenceError
-        The loss rises without bound: names the rate, and one that the data allow.
+        The loss rises to infinity: names the rate, and one that the data allow.
 
     References
     ----------
@@ -127,7 +133,7 @@ class SGD(Solver[SGDState]):
     adaptive: bool = False
     validate: Callable[[AnyArray, Float64Array, Fold], float] | None = None
     curvature: float = 1.0
-    advice: str = "eta0"
+    rate_name: str = "eta0"
 
     def init(self, fold: Fold) -> SGDState:
         return _state(0, None, self.start, self.learning.rate)
@@ -135,14 +141,12 @@ class SGD(Solver[SGDState]):
     def step(self, state: SGDState, fold: Fold) -> SGDState:
         learning = replace(self.learning, rate=state.rate)
         ran = self.map_cells(Replica(state.weights, learning, self.windows, state.n_iter))
-        ran = [one for one in ran if one.n_rows]
-        weights = averaged(ran)
-        loss = _mean([one.loss for one in ran], ran)
+        weights, loss = averaged(ran), _mean([one.loss for one in ran], ran)
         first_loss = state.first_loss
         if state.n_iter == 0:
             first_loss = _mean([one.first_loss for one in ran], ran)
-        if not (weights.is_finite and loss <= DIVERGED * max(first_loss, 1.0)):
-            raise self._divergence(state, loss, fold)
+        if not (weights.is_finite and np.isfinite(loss)):
+            raise DivergenceError(self.advice(loss, fold))
         following = replace(
             _state(state.n_iter + 1, loss, weights, state.rate),
             first_loss=first_loss,
@@ -170,13 +174,14 @@ class SGD(Solver[SGDState]):
             return replace(state, rate=state.rate / _SLOWER, n_without_improvement=0)
         return replace(state, converged=True)
 
-    def _divergence(self, state: SGDState, loss: float, fold: Fold) -> DivergenceError:
+    def advice(self, loss: float, fold: Fold) -> str:
+        """That the fit diverges, with a rate that would not. One pass."""
         largest = self.curvature * (fold(LargestRow()) + bool(self.learning.intercept_factor))
-        return DivergenceError(
-            f"Stochastic gradient descent diverges: in epoch {state.n_iter + 1} the mean loss is "
-            f"{loss:.3g}. {self.advice} is too large for the curvature of the data, up to "
-            f"{largest:.3g} in a row: a constant rate of {1 / largest:.3g} is safe "
-            f"(learning_rate='constant', eta0={1 / largest:.3g}); or scale the features."
+        return (
+            f"Stochastic gradient descent diverges: the mean loss is {loss:.3g}. {self.rate_name} "
+            f"is too large for the curvature of the data, up to {largest:.3g} in a row: a constant "
+            f"rate of {1 / largest:.3g} is safe (learning_rate='constant', "
+            f"eta0={1 / largest:.3g}); or scale the features."
         )
 
 
@@ -188,4 +193,6 @@ def _state(n_iter: int, loss: float | None, weights: Weights, rate: float) -> SG
 def _mean(sums: list[float], ran: list[Ran]) -> float:
     """The mean over rows of sums of replicas, added in their order."""
     weight = sum(one.weight for one in ran)
-    return sum(sums) / weight if weight else 0.0
+    if not weight:
+        raise DataError("Sample weights are all zero, so there is nothing to learn from.")
+    return sum(sums) / weight

@@ -82,6 +82,11 @@ class Learning:
     def averages(self) -> bool:
         return bool(np.isfinite(self.average_from))
 
+    @property
+    def is_one_by_one(self) -> bool:
+        """Whether steps are those of the plain method, which counts what L1 has due."""
+        return self.batch_size == 1 and self.optimizer == "sgd"
+
 
 @dataclass(frozen=True, slots=True)
 class Windows:
@@ -198,7 +203,7 @@ class Weights:
             coef,
             intercept,
             n_steps,
-            received=np.zeros(shape) if learning.l1 else None,
+            received=np.zeros(shape) if learning.l1 and learning.is_one_by_one else None,
             total=np.zeros(shape) if learning.averages else None,
             intercept_total=np.zeros(len(intercept)) if learning.averages else None,
             first=np.zeros(with_intercept) if has_first else None,
