@@ -29,18 +29,14 @@ def learning(loss="half_squared_error", **settings):
 
 def descended(X, y, how, *, order=None, weight=None, n_outputs=1, kernels=_kernels):
     """Coefficients, intercepts, all arrays and counters after a window."""
-    start = Weights.zeros(
-        np.zeros((n_outputs, X.shape[1]), X.dtype), np.zeros(n_outputs), how
-    )
+    start = Weights.zeros(np.zeros((n_outputs, X.shape[1]), X.dtype), np.zeros(n_outputs), how)
     names = ("coef", "intercept", "received", "total", "intercept_total", "first", "second")
     held = {name: getattr(start, name) for name in names}
     counters = held["counters"] = np.array([0.0, 0.0, 0.0, 0.0, 1.0, 0.0])
     settings = {name: getattr(how, name) for name in how.__slots__} | {"rows_ahead": 16}
     y = np.ascontiguousarray(y, dtype=float)
     if sparse.issparse(X):
-        kernels.sgd_csr(
-            X.data, X.indices, X.indptr, X.shape[1], order, y, weight, settings, held
-        )
+        kernels.sgd_csr(X.data, X.indices, X.indptr, X.shape[1], order, y, weight, settings, held)
         if held["total"] is not None:
             held["total"] += counters[5] * held["coef"]
         held["coef"] *= X.dtype.type(counters[4])

@@ -31,9 +31,7 @@ def test_is_numpys(kind, weighted):
     assert found.labels.dtype == target.dtype
     np.testing.assert_array_equal(found.labels, labels)
     expected = [float(exact(weight[places == k])) for k in range(len(labels))]
-    np.testing.assert_array_equal(
-        found.weights, expected if weighted else np.bincount(places)
-    )
+    np.testing.assert_array_equal(found.weights, expected if weighted else np.bincount(places))
 
 
 def test_continuous_targets_are_no_classes():

@@ -93,7 +93,7 @@ def found_classes(dataset: Dataset) -> ClassWeights:
     if len(found.labels) < 2:
         raise DataError(
             f"This solver needs samples of at least 2 classes in the data, but the data contains "
-            f"only one class: {found.labels[0]!r}."
+            f"only one class: {found.labels.tolist()[0]!r}."
         )
     return found
 

@@ -66,7 +66,8 @@ class SGDState(SolverState):
 
     @property
     def has_diverged(self) -> bool:
-        return self.loss is not None and self.loss > DIVERGED * max(self.first_loss, 1e-12)
+        # Of zeros, the perceptron's loss is 0.
+        return self.loss is not None and self.loss > DIVERGED * (self.first_loss or 1.0)
 
     @property
     def weights(self) -> Weights:
