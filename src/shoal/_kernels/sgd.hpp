@@ -288,7 +288,7 @@ inline double target_of(const SgdSettings &settings, Index outputs, Index output
 
 constexpr Index rates_at_once = 256;
 
-// Calls step(row, rate) for each row.
+// Calls step(row, next row or -1, rate) for each row.
 template <class Rows, class T, class Step>
 inline void for_each_step(const Rows &x, const Visits &visits, const SgdSettings &settings,
                           SgdWeights<T> &weights, Step step) {
@@ -298,22 +298,23 @@ inline void for_each_step(const Rows &x, const Visits &visits, const SgdSettings
         learning_rates(settings, weights.steps, count, rates);
         for (Index r = 0; r < count; ++r) {
             visits.prefetch(x, first + r);
-            step(visits.row(first + r), rates[r]);
+            const Index at = first + r;
+            step(visits.row(at), at + 1 < visits.rows ? visits.row(at + 1) : -1, rates[r]);
             weights.steps += 1.0;
         }
     }
 }
 
-// Minus rate times the derivative of the loss by each output's raw prediction.
-template <class Rows, class T>
-inline void find_moves(const Rows &x, Index row, double rate, const Visits &visits,
-                       const SgdSettings &settings, SgdWeights<T> &weights, LossSum &losses,
-                       double *moves) {
+// Minus rate times the derivative of the loss by each output's raw prediction, of which
+// product(output) is the part of the weights.
+template <class T, class Product>
+inline void find_moves(Index row, double rate, const Visits &visits, const SgdSettings &settings,
+                       SgdWeights<T> &weights, LossSum &losses, double *moves, Product product) {
     const double weight = visits.weight_of(row);
     weights.weight += weight;
     for (Index k = 0; k < weights.outputs; ++k) {
         const double y = target_of(settings, weights.outputs, k, visits.target[row]);
-        const double raw = weights.scale * x.dot(row, weights.of(k)) + weights.intercept[k];
+        const double raw = product(k) + weights.intercept[k];
         losses.add(y, raw, weight);
         moves[k] = -rate * weight * settings.slope(settings.parameter, y, raw);
     }
@@ -338,25 +339,38 @@ void move_intercepts(const SgdSettings &settings, SgdWeights<T> &weights,
     }
 }
 
+// A step's product waits for the whole step before it, unless it is found from what that step
+// started from: x' (s w + c x) = s (x' w) + c (x' x). Both products are at hand before c is known,
+// which makes the wait of two steps that of one. L1 is not linear, so there it cannot be done.
 template <class T>
 void descend(const DenseRows<T> &x, const Visits &visits, const SgdSettings &settings,
              SgdWeights<T> &weights) {
     const Index columns = weights.columns;
     LossSum losses(settings);
-    std::vector<double> moves(weights.outputs);
-    for_each_step(x, visits, settings, weights, [&](Index row, double rate) {
-        find_moves(x, row, rate, visits, settings, weights, losses, moves.data());
+    std::vector<double> moves(weights.outputs), products(weights.outputs);
+    const auto find_products = [&](Index row) {
+        for (Index k = 0; k < weights.outputs; ++k) products[k] = x.dot(row, weights.of(k));
+    };
+    if (visits.rows) find_products(visits.row(0));
+    for_each_step(x, visits, settings, weights, [&](Index row, Index next, double rate) {
+        find_moves(row, rate, visits, settings, weights, losses, moves.data(),
+                   [&](Index k) { return products[k]; });
         const T shrink = T(shrinkage(settings, rate));
+        const bool is_linear = !weights.received && next >= 0;
+        const double with_next = is_linear ? x.dot(next, x.row(row)) : 0.0;
         weights.due += rate * settings.l1;
         for (Index k = 0; k < weights.outputs; ++k) {
             T *w = weights.of(k);
-            shrink_and_add(w, shrink, x.row(row), T(moves[k]), columns);
+            const T move = T(moves[k]);
+            if (is_linear) products[k] = shrink * x.dot(next, w) + move * with_next;
+            shrink_and_add(w, shrink, x.row(row), move, columns);
             if (weights.received)
                 for (Index j = 0; j < columns; ++j)
                     w[j] = T(truncated(w[j], weights.due, weights.received[k * columns + j]));
             if (averages(settings, weights))
                 for (Index j = 0; j < columns; ++j) weights.total[k * columns + j] += w[j];
         }
+        if (!is_linear && next >= 0) find_products(next);
         move_intercepts(settings, weights, moves.data());
     });
     weights.loss += losses.result();
@@ -387,8 +401,9 @@ void descend(const SparseRows<T, Column> &x, const Visits &visits, const SgdSett
     const Index columns = weights.columns;
     LossSum losses(settings);
     std::vector<double> moves(weights.outputs);
-    for_each_step(x, visits, settings, weights, [&](Index row, double rate) {
-        find_moves(x, row, rate, visits, settings, weights, losses, moves.data());
+    for_each_step(x, visits, settings, weights, [&](Index row, Index, double rate) {
+        find_moves(row, rate, visits, settings, weights, losses, moves.data(),
+                   [&](Index k) { return weights.scale * x.dot(row, weights.of(k)); });
         shrink(weights, shrinkage(settings, rate));
         weights.due += rate * settings.l1;
         for (Index k = 0; k < weights.outputs; ++k) {

@@ -115,8 +115,8 @@ void descend_in_batches(const Rows &x, const Visits &visits, const SgdSettings &
         for (Index r = 0; r < count; ++r) {
             visits.prefetch(x, first + r);
             const Index row = visits.row(first + r);
-            find_moves(x, row, -1.0 / double(count), visits, settings, weights, losses,
-                       moves.data());
+            find_moves(row, -1.0 / double(count), visits, settings, weights, losses, moves.data(),
+                       [&](Index k) { return x.dot(row, weights.of(k)); });
             for (Index k = 0; k < weights.outputs; ++k) {
                 x.add_to(gradient.coef.data() + k * weights.columns, row, moves[k]);
                 gradient.intercept[k] += moves[k];
