@@ -50,6 +50,19 @@ class MixesUp(LocalEngine):
         return iter([(pairs[i][0], results[i - 1]) for i in range(len(pairs))])
 
 
+class SwapsCells(LocalEngine):
+    def map_cells(self, dataset, function):
+        return super().map_cells(dataset, function)[::-1]
+
+
+class ForgetsCells(LocalEngine):
+    n_maps = 0
+
+    def map_cells(self, dataset, function):
+        self.n_maps += 1
+        return super().map_cells(dataset, function)[self.n_maps % 5 == 0 :]
+
+
 class GoesOn(LocalEngine):
     def fold(self, dataset, statistic):
         try:
@@ -80,6 +93,8 @@ class StaysCurrent(LocalEngine):
         (SwallowsErrors, "NonFiniteError was swallowed"),
         (Unordered, "loses, repeats or swaps rows"),
         (MixesUp, "the result of another"),
+        (SwapsCells, "swaps rows or cells"),
+        (ForgetsCells, "nobody took are lost"),
         (GoesOn, "to end a pass"),
         (LeavesAThread, "left behind"),
         (StaysCurrent, "still current"),

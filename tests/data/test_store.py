@@ -1,13 +1,13 @@
 """The block store: each row once a scan, wherever its block is; within its bounds."""
 
 import gc
-import threading
 import weakref
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.data.synthetic import SyntheticSource, expected_rows, synthetic_dataset
+from tests.data.stores import check_rows, store_of, taken
+from tests.data.synthetic import SyntheticSource, synthetic_dataset
 
 from shoal.data.arrays import ArraySource
 from shoal.data.dataset import Dataset
@@ -18,50 +18,6 @@ from shoal.exceptions import CorruptFileError, DiskFullError, NonFiniteError
 pytestmark = pytest.mark.usefixtures("no_leaks")
 
 
-def store_of(dataset, kept_rows, block_rows=320, n_threads=2, beside_row_bytes=8, **settings):
-    """A store that keeps so many rows in memory."""
-    good = plan(dataset, 10**9, n_threads, beside_row_bytes)
-    row = good.row_bytes
-    cached = max(dataset.n_rows - kept_rows, 0) * row
-    return BlockStore(
-        dataset,
-        replace(
-            good, kept_bytes=kept_rows * row, block_rows=block_rows, cached_bytes=cached, **settings
-        ),
-    )
-
-
-def taken(store, n_threads=1, **settings):
-    """The blocks of one scan, copied, in the order in which they came."""
-    blocks = []
-
-    def take(scan):
-        while (block := scan.take()) is not None:
-            blocks.append(replace(block, X=block.X.copy()))
-
-    with store.scan(**settings) as scan:
-        threads = [threading.Thread(target=take, args=(scan,)) for _ in range(n_threads)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert scan.take() is None
-    return blocks
-
-
-def check_rows(blocks, n_rows, n_columns=3):
-    """Blocks hold all rows of the synthetic source, each once."""
-    blocks = sorted(blocks, key=lambda block: block.first_row)
-    first_row = 0
-    for block in blocks:
-        assert block.first_row == first_row
-        assert np.array_equal(block.X, expected_rows(first_row, block.n_rows, n_columns))
-        assert np.array_equal(block.minimum, block.X.min(axis=0))
-        assert np.array_equal(block.maximum, block.X.max(axis=0))
-        first_row += block.n_rows
-    assert first_row == n_rows
-
-
 @pytest.mark.parametrize("n_threads", [1, 2, 5])
 @pytest.mark.parametrize("kept_rows", [0, 1700, 10**6], ids=["cached", "mixed", "kept"])
 @pytest.mark.parametrize("in_memory", [False, True], ids=["file", "memory"])
@@ -70,17 +26,6 @@ def test_each_row_once_a_scan(kept_rows, n_threads, in_memory):
     store = store_of(dataset, kept_rows, n_threads=n_threads)
     for ordered in (False, False, True, False, True):
         check_rows(taken(store, n_threads, ordered=ordered), 5700)
-    store.close()
-
-
-@pytest.mark.parametrize("kept_rows", [0, 1700, 10**6])
-@pytest.mark.parametrize("met_before", [False, True])
-def test_ordered_scans_are_in_order(kept_rows, met_before):
-    store = store_of(synthetic_dataset(5700), kept_rows)
-    if met_before:
-        taken(store)
-    first_rows = [block.first_row for block in taken(store, ordered=True)]
-    assert first_rows == sorted(first_rows)
     store.close()
 
 
@@ -121,14 +66,6 @@ def test_all_that_fits_needs_no_file(no_leaks):
     taken(store)
     taken(store)
     assert not list(no_leaks.rglob("blocks"))
-    store.close()
-
-
-def test_direction_alternates():
-    store = store_of(synthetic_dataset(5700), 0)
-    forward, back, again = ([block.first_row for block in taken(store)] for _ in range(3))
-    assert sorted(forward) == again
-    assert back == again[::-1]
     store.close()
 
 
@@ -219,68 +156,12 @@ def test_views_stay_views():
     store.close()
 
 
-def test_cells_of_a_source_in_memory_are_shared_by_threads():
-    dataset = synthetic_dataset(50_000, cell_rows=50_000, in_memory=True)
-    store = store_of(dataset, 10**6, block_rows=100)
-    meeting = threading.Barrier(2, timeout=20)
-
-    def take(scan):
-        for _ in range(3):
-            assert scan.take() is not None
-            meeting.wait()
-
-    with store.scan() as scan:
-        threads = [threading.Thread(target=take, args=(scan,)) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert len(dataset.source.reading_threads) == 2
-    assert not meeting.broken
-    store.close()
-
-
-@pytest.mark.parametrize("n_taken", [0, 1, 7])
-@pytest.mark.parametrize("ordered", [False, True])
-@pytest.mark.parametrize("met_before", [False, True])
-def test_a_cancelled_scan_ends_and_spoils_nothing(n_taken, ordered, met_before):
-    store = store_of(synthetic_dataset(5700), 1700)
-    if met_before:
-        taken(store)
-    n_threads = threading.active_count()
-    with store.scan(ordered=ordered) as scan:
-        assert all(scan.take() is not None for _ in range(n_taken))
-        scan.cancel()
-        scan.cancel()
-        assert scan.take() is None
-    assert threading.active_count() == n_threads
-    check_rows(taken(store), 5700)
-    check_rows(taken(store), 5700)
-    store.close()
-
-
 def test_half_read_cells_do_not_count():
     store = store_of(synthetic_dataset(5700), 10**6)
     for _ in range(50):
         with store.scan() as scan:
             scan.take()
     assert store._kept_bytes == 0
-    store.close()
-
-
-def test_scans_may_overlap():
-    store = store_of(synthetic_dataset(5700), 1700)
-    with store.scan(ordered=True) as outer:
-        first = outer.take()
-        check_rows(taken(store), 5700)
-        check_rows([first, *iter(outer.take, None)], 5700)
-    kept_bytes = store._kept_bytes
-    with store.scan(ordered=True) as outer:
-        first = outer.take()
-        check_rows(taken(store), 5700)
-        rest = [replace(block, X=block.X.copy()) for block in iter(outer.take, None)]
-        check_rows([first, *rest], 5700)
-    assert store._kept_bytes == kept_bytes
     store.close()
 
 

@@ -62,3 +62,6 @@ linear_predict_csr: Callable[..., None] = _native.linear_predict_csr
 log: Callable[..., None] = _native.log
 log1p: Callable[..., None] = _native.log1p
 loss_terms: Callable[..., None] = _native.loss_terms
+sgd: Callable[..., None] = _native.sgd
+sgd_csr: Callable[..., None] = _native.sgd_csr
+shuffled_rows: Callable[..., None] = _native.shuffled_rows

@@ -22,6 +22,7 @@ void bind_distances(nb::module_ &m);
 void bind_linear(nb::module_ &m);
 void bind_gram(nb::module_ &m);
 void bind_lloyd(nb::module_ &m);
+void bind_sgd(nb::module_ &m);
 
 }  // namespace shoal
 
@@ -33,4 +34,5 @@ NB_MODULE(SHOAL_MODULE, m) {
     shoal::bind_assign(m);
     shoal::bind_linear(m);
     shoal::bind_lloyd(m);
+    shoal::bind_sgd(m);
 }

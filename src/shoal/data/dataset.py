@@ -11,6 +11,7 @@ import numpy as np
 from shoal._typing import AnyArray, Float64Array
 from shoal.data import plan as planning
 from shoal.data.block import Block
+from shoal.data.groups import GroupedSource
 from shoal.data.rows import BlockReader
 from shoal.data.source import Cell, Source
 from shoal.data.target_classes import TargetClasses
@@ -105,6 +106,10 @@ class Dataset:
     def with_unit_rows(self) -> "Dataset":
         """The same rows, each divided by its euclidean norm."""
         return replace(self, unit_rows=True)
+
+    def grouped(self, n_groups: int) -> "Dataset":
+        """The same rows in at most `n_groups` cells of about equal length, each a run of cells."""
+        return replace(self, source=GroupedSource(self.source, n_groups))
 
     def with_classes(self, classes: TargetClasses) -> "Dataset":
         """The same rows, with the numbers that stand for their labels as targets."""

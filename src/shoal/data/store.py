@@ -2,16 +2,14 @@
 
 import mmap
 import weakref
-from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from threading import Condition, Lock
-from types import TracebackType
-from typing import Any, Self, TypeAlias
+from threading import Lock
+from typing import Any
 
 import numpy as np
 
@@ -21,10 +19,8 @@ from shoal.data.cache import BlockCache, StoredBlock
 from shoal.data.dataset import Dataset
 from shoal.data.plan import Plan
 from shoal.data.prefetch import Prefetch
+from shoal.data.scan import CellScan, Found, OrderedScan, Scan, UnorderedScan
 from shoal.data.source import Cell
-
-#: What a scan finds: a block in memory, a block in the cache file, or a cell yet to be read.
-_Found: TypeAlias = Block | StoredBlock | Cell
 
 
 @dataclass(slots=True)
@@ -79,7 +75,7 @@ class BlockStore:
         while self._kept_bytes > plan.kept_bytes:
             self._evict(in_memory.pop())
 
-    def scan(self, cells: Sequence[Cell] | None = None, *, ordered: bool = False) -> "Scan":
+    def scan(self, cells: Sequence[Cell] | None = None, *, ordered: bool = False) -> Scan[Block]:
         """One pass over the blocks of `cells`, to be used in a ``with``.
 
         Parameters
@@ -93,9 +89,24 @@ class BlockStore:
         cells = self._dataset.cells if cells is None else cells
         self._forget_all_but({cell.index for cell in cells})
         if ordered:
-            return _OrderedScan(self, sorted(cells, key=lambda cell: cell.first_row))
-        self._is_forward = not self._is_forward
-        return _UnorderedScan(self, cells, 1 if self._is_forward else -1)
+            return OrderedScan(self, sorted(cells, key=lambda cell: cell.first_row))
+        return UnorderedScan(self, cells, self._next_direction())
+
+    def scan_cells(
+        self, cells: Sequence[Cell] | None = None, *, keep: bool = True
+    ) -> Scan[tuple[Cell, Generator[Block]]]:
+        """One pass over `cells`, to be used in a ``with``: each with its blocks in row order.
+
+        Parameters
+        ----------
+        cells : sequence of Cell, default=None
+            Blocks of other cells are forgotten. None: all cells.
+        keep : bool, default=True
+            Whether blocks not met before are kept.
+        """
+        cells = self._dataset.cells if cells is None else cells
+        self._forget_all_but({cell.index for cell in cells})
+        return CellScan(self, cells[:: self._next_direction()], keep=keep)
 
     def close(self) -> None:
         """Forget all blocks and remove the cache file. Idempotent."""
@@ -104,7 +115,7 @@ class BlockStore:
             self._cache.close()
             self._cache = None
 
-    def find(self, cells: Sequence[Cell]) -> Iterator[_Found]:
+    def find(self, cells: Sequence[Cell]) -> Iterator[Found]:
         """Where the blocks of these cells are now, in their order."""
         for cell in cells:
             places = [kept.place for kept in self._cells.get(cell.index, ())]
@@ -138,10 +149,15 @@ class BlockStore:
             # What was kept of it before, or now if it was not read to its end.
             self._forget(kept)
 
-    def read_ahead(self, found: Sequence[_Found]) -> "_Ahead":
-        """Those of the blocks that are in the cache file, read ahead on a thread."""
+    def read_ahead(self, found: Sequence[Found], depth: int) -> "Ahead":
+        """Those of the blocks that are in the cache file, so many read ahead on a thread."""
         stored = [place for place in found if isinstance(place, StoredBlock)]
-        return _Ahead(stored, self._cache, self._buffers, self._plan.blocks_ahead)
+        return Ahead(stored, self._cache, self._buffers, depth)
+
+    def _next_direction(self) -> int:
+        """1 and -1 in turn."""
+        self._is_forward = not self._is_forward
+        return 1 if self._is_forward else -1
 
     def _keep(self, kept: list[_Kept], block: Block) -> Block:
         """The block, once it is where it will be found again and this is noted in `kept`."""
@@ -189,172 +205,7 @@ class BlockStore:
                 self._cache.discard(kept.place)
 
 
-class Scan(ABC):
-    """One pass over the blocks of a store: each is handed to exactly one caller of `take`."""
-
-    _is_cancelled = False
-
-    @abstractmethod
-    def take(self) -> Block | None:
-        """The next block; None where there is no more, or after `cancel`. Thread-safe.
-
-        Raises
-        ------
-        FileError, DataError
-            What reading the block raised.
-        """
-
-    @abstractmethod
-    def cancel(self) -> None:
-        """Hand out no more blocks. Idempotent, thread-safe."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Let go of what the scan holds. Nobody may be taking."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.cancel()
-        self.close()
-
-
-class _UnorderedScan(Scan):
-    """Hands out whatever is at hand, so that neither the threads nor the disk wait."""
-
-    def __init__(self, store: BlockStore, cells: Sequence[Cell], direction: int) -> None:
-        found = list(store.find(cells))[::direction]
-        self._store = store
-        self._in_memory = deque(place for place in found if isinstance(place, Block))
-        self._readers = _Readers(
-            [place for place in found if isinstance(place, Cell)],
-            partial(store.read, keep=True),
-            store.plan.n_readers,
-        )
-        self._ahead = store.read_ahead(found)
-
-    def take(self) -> Block | None:
-        at_once = partial(self._ahead.take, wait=False)
-        for supply in (at_once, self._take_in_memory, self._ahead.take, self._readers.take):
-            block = None if self._is_cancelled else supply()
-            if block is not None:
-                return self._store.hand_out(block)
-        return None
-
-    def cancel(self) -> None:
-        self._is_cancelled = True
-        self._readers.stop()
-        self._ahead.cancel()
-
-    def close(self) -> None:
-        self._readers.close()
-        self._ahead.close()
-
-    def _take_in_memory(self) -> Block | None:
-        try:
-            return self._in_memory.popleft()
-        except IndexError:
-            return None
-
-
-class _OrderedScan(Scan):
-    """Hands out blocks in row order, those of the cache file read ahead."""
-
-    def __init__(self, store: BlockStore, cells: Sequence[Cell]) -> None:
-        found = list(store.find(cells))
-        self._store = store
-        self._ahead = store.read_ahead(found)
-        self._blocks = self._in_order(found)
-        self._lock = Lock()
-
-    def take(self) -> Block | None:
-        with self._lock:
-            block = None if self._is_cancelled else next(self._blocks, None)
-        return block if block is None else self._store.hand_out(block)
-
-    def cancel(self) -> None:
-        self._is_cancelled = True
-        self._ahead.cancel()
-
-    def close(self) -> None:
-        self._blocks.close()
-        self._ahead.close()
-
-    def _in_order(self, found: Sequence[_Found]) -> Generator[Block | None]:
-        for place in found:
-            if isinstance(place, Cell):
-                yield from self._store.read(place, keep=False)
-            else:
-                yield place if isinstance(place, Block) else self._ahead.take()
-
-
-class _Readers:
-    """Cells that are being read: any thread may take the next block of any of them."""
-
-    def __init__(
-        self, cells: Sequence[Cell], read: Callable[[Cell], Generator[Block]], n_readers: int
-    ) -> None:
-        self._unread = deque(cells)
-        self._read = read
-        self._n_readers = n_readers
-        self._n_open = 0
-        self._idle: deque[Generator[Block]] = deque()
-        self._is_stopped = False
-        self._changed = Condition()
-
-    def take(self) -> Block | None:
-        """The next block of some cell; None where all are read."""
-        while (reader := self._acquire()) is not None:
-            block = None
-            try:
-                block = next(reader, None)
-            finally:
-                self._release(reader, is_open=block is not None)
-            if block is not None:
-                return block
-        return None
-
-    def stop(self) -> None:
-        """Wake up who waits for a block."""
-        with self._changed:
-            self._is_stopped = True
-            self._changed.notify_all()
-
-    def close(self) -> None:
-        """Give up the cells that are half read."""
-        while self._idle:
-            self._idle.pop().close()
-
-    def _acquire(self) -> Generator[Block] | None:
-        """A reader that no other thread has, once there is one; None where all are done."""
-        with self._changed:
-            while not self._is_stopped:
-                if self._idle:
-                    return self._idle.popleft()
-                if self._unread and self._n_open < self._n_readers:
-                    self._n_open += 1
-                    return self._read(self._unread.popleft())
-                if not self._n_open:
-                    return None
-                self._changed.wait()
-            return None
-
-    def _release(self, reader: Generator[Block], *, is_open: bool) -> None:
-        with self._changed:
-            if is_open:
-                self._idle.append(reader)
-            else:
-                self._n_open -= 1
-            self._changed.notify_all()
-
-
-class _Ahead:
+class Ahead:
     """Blocks of the cache file, read ahead on a thread where there are any."""
 
     def __init__(

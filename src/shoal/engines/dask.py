@@ -20,6 +20,8 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence, Set
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -116,15 +118,14 @@ class DaskEngine(Engine):
             self._stack = stack.pop_all()
 
     def fold(self, dataset: Dataset, statistic: Statistic[Partial, Result]) -> Result:
-        count_rows = row_counter()
-        merged = statistic.zero()
-        with ClusterPass[Partial](self, dataset, "fold", statistic) as running:
-            running.send(dataset.cells)
-            while running.is_waiting:
-                cells, other = running.answer()
-                merged = statistic.merge(merged, other)
-                count_rows(sum(cell.n_rows for cell in cells))
-        return statistic.result(merged)
+        partials = self._answers(dataset, "fold", statistic)
+        return statistic.result(reduce(statistic.merge, partials, statistic.zero()))
+
+    def map_cells(
+        self, dataset: Dataset, function: Callable[[Cell, Iterator[Block]], Result]
+    ) -> list[Result]:
+        results: dict[int, Result] = reduce(or_, self._answers(dataset, "map_cells", function))
+        return [results[cell.index] for cell in dataset.cells]
 
     def map_blocks(
         self, dataset: Dataset, function: Callable[[Block], Result]
@@ -132,9 +133,7 @@ class DaskEngine(Engine):
         count_rows = row_counter()
         unsent = deque(dataset.cells)
         answers: dict[int, list[tuple[Block, Result]]] = {}
-        with ClusterPass[dict[int, list[tuple[Block, Result]]]](
-            self, dataset, "map_blocks", function
-        ) as running:
+        with ClusterPass[Any](self, dataset, "map_blocks", function) as running:
             for cell in dataset.cells:
                 while cell.index not in answers:
                     while unsent and unsent[0].index <= cell.index + running.n_ahead:
@@ -249,15 +248,11 @@ class DaskEngine(Engine):
             in_use = {layout.token for layout in list(self._layouts.values())}
             await self._forget(worker, worker.sent.keys() - in_use)
             if token not in worker.sent:
-                await self.run(
-                    worker, tenancy.call_tenant, worker.name, "receive", token, recipe(dataset)
-                )
+                await self._ask(worker, "receive", token, recipe(dataset))
             sent = worker.sent.setdefault(token, set())
             lacking = [cell for cell in cells if cell.index not in sent]
             for pieces in messages(dataset, lacking):
-                await self.run(
-                    worker, tenancy.call_tenant, worker.name, "receive_rows", token, pieces
-                )
+                await self._ask(worker, "receive_rows", token, pieces)
             sent.update(cell.index for cell in lacking)
 
     async def _forget(self, worker: WorkerRecord, tokens: Set[str]) -> None:
@@ -266,6 +261,16 @@ class DaskEngine(Engine):
             await self._ask(worker, "forget", tokens)
         for token in tokens:
             del worker.sent[token]
+
+    def _answers(self, dataset: Dataset, method: str, argument: Any) -> Iterator[Any]:
+        """What each worker answers for all its cells, as soon as it does."""
+        count_rows = row_counter()
+        with ClusterPass[Any](self, dataset, method, argument) as running:
+            running.send(dataset.cells)
+            while running.is_waiting:
+                cells, answer = running.answer()
+                yield answer
+                count_rows(sum(cell.n_rows for cell in cells))
 
     def _hire(self, address: str, n_threads: int) -> WorkerRecord:
         name = f"shoal-{uuid4().hex}"
@@ -320,9 +325,8 @@ class DaskEngine(Engine):
         """Count no longer on the scheduler; the error to be raised."""
         self._scheduler_is_lost = True
         return ClusterUnreachableError(
-            f"The Dask scheduler at {self._address} is gone, and what its "
-            "workers held with it. Start a cluster again, and fit again with the same "
-            "checkpoint to go on from there."
+            f"The Dask scheduler at {self._address} is gone, and what its workers held with it. "
+            "Start a cluster again, and fit again with the same checkpoint to go on from there."
         )
 
     def __repr__(self) -> str:

@@ -8,6 +8,7 @@ from typing import Self, TypeVar
 
 from shoal.data.block import Block
 from shoal.data.dataset import Dataset
+from shoal.data.source import Cell
 from shoal.engines.statistic import Statistic
 
 Partial = TypeVar("Partial")
@@ -41,6 +42,16 @@ class Engine(ABC):
 
         Engines whose blocks live elsewhere give a block without features (``X`` of shape
         ``(n_rows, 0)``): only its row numbers are to be used.
+        """
+
+    @abstractmethod
+    def map_cells(
+        self, dataset: Dataset, function: Callable[[Cell, Iterator[Block]], Result]
+    ) -> list[Result]:
+        """One pass: `function` of each cell and its blocks in row order; results in cell order.
+
+        Each call runs in one thread, several at a time. What it computes from block to block may
+        depend on their order, but not on where one ends and the next begins.
         """
 
     @abstractmethod

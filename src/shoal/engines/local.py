@@ -1,9 +1,11 @@
 """Passes on the threads of this process."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from functools import cache, reduce
+from operator import or_
 from threading import RLock, Thread
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
@@ -14,7 +16,9 @@ from shoal.callbacks import row_counter
 from shoal.data import plan as planning
 from shoal.data.block import Block
 from shoal.data.dataset import Dataset
-from shoal.data.store import BlockStore, Scan
+from shoal.data.scan import Scan
+from shoal.data.source import Cell
+from shoal.data.store import BlockStore
 from shoal.engines.engine import Engine
 from shoal.engines.statistic import Statistic
 from shoal.exceptions import DiskFullError
@@ -78,6 +82,17 @@ class LocalEngine(Engine):
                 raise
         return statistic.result(partial)
 
+    def map_cells(
+        self, dataset: Dataset, function: Callable[[Cell, Iterator[Block]], Result]
+    ) -> list[Result]:
+        with self._folding, self._store(dataset).scan_cells() as scan:
+            try:
+                results = map_cells(scan, function, self._n_threads)
+            except DiskFullError:
+                self.release(dataset)
+                raise
+        return [results[cell.index] for cell in dataset.cells]
+
     def map_blocks(
         self, dataset: Dataset, function: Callable[[Block], Result]
     ) -> Iterator[tuple[Block, Result]]:
@@ -112,7 +127,7 @@ class LocalEngine(Engine):
         return f"<LocalEngine of {self._n_threads} threads and {memory}>"
 
 
-def fold_blocks(scan: Scan, statistic: Statistic[Partial, Any], n_threads: int) -> Partial:
+def fold_blocks(scan: Scan[Block], statistic: Statistic[Partial, Any], n_threads: int) -> Partial:
     """Fold `statistic` over the blocks of `scan`, on this thread and ``n_threads - 1`` more.
 
     Parameters
@@ -132,65 +147,93 @@ def fold_blocks(scan: Scan, statistic: Statistic[Partial, Any], n_threads: int) 
     BaseException
         The first one raised in any of the threads, with its traceback.
     """
-    fold = _Fold(scan, statistic)
-    threads = [Thread(target=fold.work, name="shoal-fold") for _ in range(n_threads - 1)]
-    # The engine's threads are the parallelism there is.
-    with _blas().limit(limits=1, user_api="blas"):
-        try:
-            for thread in threads:
-                thread.start()
-            fold.work()
-        finally:
-            # Nothing is left to hand out, unless an interrupt came between the lines above.
-            scan.cancel()
-            for thread in threads:
-                if thread.ident is not None:
-                    thread.join()
-    return fold.merged()
+    count_rows = row_counter()
+
+    def step(partial: Partial) -> tuple[Partial, bool]:
+        """`partial` with one more block, which no variable holds when this returns."""
+        block = scan.take()
+        if block is None:
+            return partial, True
+        partial = statistic.update(partial, block)
+        count_rows(block.n_rows)
+        return partial, False
+
+    def work() -> Partial:
+        partial, is_done = statistic.zero(), False
+        while not is_done:
+            partial, is_done = step(partial)
+        return partial
+
+    return reduce(statistic.merge, _Team(work, scan).run(n_threads))
 
 
-class _Fold(Generic[Partial]):
-    """A fold under way: a partial of each thread, and the errors."""
+def map_cells(
+    scan: Scan[tuple[Cell, Generator[Block]]],
+    function: Callable[[Cell, Iterator[Block]], Result],
+    n_threads: int,
+) -> dict[int, Result]:
+    """`function` of each cell of `scan` and its blocks, by index of the cell.
 
-    def __init__(self, scan: Scan, statistic: Statistic[Partial, Any]) -> None:
+    Threads and errors are as of `fold_blocks`.
+    """
+    count_rows = row_counter()
+
+    def work() -> dict[int, Result]:
+        results: dict[int, Result] = {}
+        for cell, blocks in iter(scan.take, None):
+            with closing(blocks):
+                results[cell.index] = function(cell, blocks)
+            count_rows(cell.n_rows)
+        return results
+
+    return reduce(or_, _Team(work, scan).run(n_threads))
+
+
+class _Team(Generic[Result]):
+    """Threads that do the same work on a scan: what each has done, and the errors."""
+
+    def __init__(self, work: Callable[[], Result], scan: Scan[Any]) -> None:
+        self._work = work
         self._scan = scan
-        self._statistic = statistic
-        self._count_rows = row_counter()
-        self._partials: list[Partial] = []
+        self._done: list[Result] = []
         self._errors: list[BaseException] = []
 
-    def work(self) -> None:
-        """Fold blocks until there are no more, into a partial of this thread."""
-        try:
-            partial, is_done = self._statistic.zero(), False
-            while not is_done:
-                partial, is_done = self._step(partial)
-            self._partials.append(partial)
-        except BaseException as error:  # noqa: BLE001 - raised again by merged
-            self._errors.append(error)
-            self._scan.cancel()
-
-    def merged(self) -> Partial:
-        """What all threads have folded; raises the first error, if there is one."""
+    def run(self, n_threads: int) -> list[Result]:
+        """What the work gives on this thread and on others; raises the first error."""
+        threads = [Thread(target=self._do, name="shoal-fold") for _ in range(n_threads - 1)]
+        # The engine's threads are the parallelism there is.
+        with _blas().limit(limits=1, user_api="blas"):
+            try:
+                for thread in threads:
+                    thread.start()
+                self._do()
+                for thread in threads:
+                    thread.join()
+            except BaseException:
+                # An interrupt, anywhere in the lines above.
+                self._scan.cancel()
+                raise
+            finally:
+                for thread in threads:
+                    if thread.ident is not None:
+                        thread.join()
         if self._errors:
             error = self._errors[0]
             # An error holds its frames, and they this object and with it the errors.
             self._errors = []
             raise error
-        return reduce(self._statistic.merge, self._partials)
+        return self._done
 
-    def _step(self, partial: Partial) -> tuple[Partial, bool]:
-        """`partial` with one more block, which no variable holds when this returns."""
-        block = self._scan.take()
-        if block is None:
-            return partial, True
-        partial = self._statistic.update(partial, block)
-        self._count_rows(block.n_rows)
-        return partial, False
+    def _do(self) -> None:
+        try:
+            self._done.append(self._work())
+        except BaseException as error:  # noqa: BLE001 - raised again by run
+            self._errors.append(error)
+            self._scan.cancel()
 
 
 def _map_in_order(
-    scan: Scan, function: Callable[[Block], Result], n_threads: int
+    scan: Scan[Block], function: Callable[[Block], Result], n_threads: int
 ) -> Iterator[tuple[Block, Result]]:
     """Each block of an ordered scan with `function` of it, a few at a time on other threads."""
     waiting: deque[tuple[Block, Future[Result]]] = deque()

@@ -2,7 +2,7 @@
 
 import asyncio
 import traceback
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,11 +17,12 @@ from shoal._typing import AnyArray, Rows
 from shoal.data.block import Block
 from shoal.data.dataset import Dataset
 from shoal.data.plan import Plan, format_bytes, plan
+from shoal.data.scan import Scan
 from shoal.data.source import Cell, Column, Source
-from shoal.data.store import BlockStore, Scan
+from shoal.data.store import BlockStore
 from shoal.data.windows import length, rows_between, whole_windows
 from shoal.engines.cluster_pass import WorkerLostError
-from shoal.engines.local import fold_blocks
+from shoal.engines.local import fold_blocks, map_cells
 from shoal.engines.statistic import Statistic
 from shoal.exceptions import MemoryBudgetError
 
@@ -250,27 +251,41 @@ class _Held:
         if isinstance(self._dataset.source, SentRows):
             self._dataset.source.put(piece)
 
-    def scan(self, cells: list[int], running: str, beside_row_bytes: int) -> Scan:
+    def scan(self, cells: list[int], running: str, beside_row_bytes: int) -> Scan[Block]:
         """The blocks of these cells for the pass `running`.
 
         Those of a pass's first scan are kept for the next pass; a further scan stands in for
         another worker, and what is kept does not make room for it.
         """
-        if running == self._last_pass:
-            return self.scan_once(cells)
-        self._last_pass = running
-        return self._kept(cells, beside_row_bytes).scan(self._at(cells))
+        if self._is_first_scan(running):
+            return self._kept(cells, beside_row_bytes).scan(self._at(cells))
+        return self.scan_once(cells)
 
-    def scan_once(self, cells: list[int]) -> Scan:
+    def scan_once(self, cells: list[int]) -> Scan[Block]:
         """The blocks of these cells in row order, not to be kept."""
-        share = self._share(cells)
-        return BlockStore(share, self._plan(share, 0)).scan(ordered=True)
+        return self._passing(cells).scan(ordered=True)
+
+    def scan_cells(self, cells: list[int], running: str) -> Scan[tuple[Cell, Generator[Block]]]:
+        """These cells, each with its blocks, for the pass `running`; kept as by `scan`."""
+        if self._is_first_scan(running):
+            return self._kept(cells, 0).scan_cells(self._at(cells))
+        return self._passing(cells).scan_cells(keep=False)
 
     def close(self) -> None:
         """Forget decoded blocks."""
         if self._store is not None:
             self._store.close()
             self._store = None
+
+    def _is_first_scan(self, running: str) -> bool:
+        """Whether the pass `running` had no scan before."""
+        before, self._last_pass = self._last_pass, running
+        return running != before
+
+    def _passing(self, cells: list[int]) -> BlockStore:
+        """A store of these cells for a scan that keeps nothing."""
+        share = self._share(cells)
+        return BlockStore(share, self._plan(share, 0))
 
     def _kept(self, cells: list[int], beside_row_bytes: int) -> BlockStore:
         """The store of these cells, with room for what a statistic keeps beside blocks."""
@@ -319,7 +334,7 @@ class Tenant:
         self._memory_bytes, self._n_threads = memory_bytes, n_threads
         self._directory = directory
         self._held: dict[str, _Held] = {}
-        self._scans: dict[str, set[Scan]] = {}
+        self._scans: dict[str, set[Scan[Any]]] = {}
         self._cancelled: set[str] = set()
         self.closed = Event()
         # A block, and what stands beside it, belongs to one fold at a time.
@@ -345,6 +360,21 @@ class Tenant:
             self._cancellable(running, scan),
         ):
             return fold_blocks(scan, statistic, self._n_threads)
+
+    def map_cells(
+        self,
+        running: str,
+        token: str,
+        cells: list[int],
+        function: Callable[[Cell, Iterator[Block]], Result],
+    ) -> dict[int, Result]:
+        """`function` of each of these cells, by index, for the pass `running`."""
+        with (
+            self._folding,
+            self._held[token].scan_cells(cells, running) as scan,
+            self._cancellable(running, scan),
+        ):
+            return map_cells(scan, function, self._n_threads)
 
     def map_blocks(
         self, running: str, token: str, cells: list[int], function: Callable[[Block], Result]
@@ -379,7 +409,7 @@ class Tenant:
             return [(_row_numbers(block), function(block)) for block in iter(scan.take, None)]
 
     @contextmanager
-    def _cancellable(self, running: str, scan: Scan) -> Iterator[None]:
+    def _cancellable(self, running: str, scan: Scan[Any]) -> Iterator[None]:
         """Let `cancel` reach a scan, even if it came first."""
         scans = self._scans.setdefault(running, set())
         scans.add(scan)

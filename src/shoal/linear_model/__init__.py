@@ -7,6 +7,8 @@ from shoal.linear_model.linear_regression import LinearRegression
 from shoal.linear_model.logistic_regression import LogisticRegression
 from shoal.linear_model.poisson_regressor import PoissonRegressor
 from shoal.linear_model.ridge import Ridge
+from shoal.linear_model.sgd_classifier import SGDClassifier
+from shoal.linear_model.sgd_regressor import SGDRegressor
 from shoal.linear_model.tweedie_regressor import TweedieRegressor
 
 __all__ = [
@@ -17,5 +19,7 @@ __all__ = [
     "LogisticRegression",
     "PoissonRegressor",
     "Ridge",
+    "SGDClassifier",
+    "SGDRegressor",
     "TweedieRegressor",
 ]

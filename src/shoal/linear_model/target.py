@@ -91,16 +91,7 @@ def found_classes(dataset: Dataset) -> ClassWeights:
     DataError
         Fewer than two classes have rows that weigh something, or targets are no labels.
     """
-    # Where rows with missing features are dropped, their labels do not count.
-    alone = (
-        dataset if dataset.missing == "drop" else replace(dataset, features=dataset.features[:1])
-    )
-    engine = current_engine()
-    try:
-        found = engine.fold(alone, Classes())
-    finally:
-        if alone is not dataset:
-            engine.release(alone)
+    found = present_classes(dataset)
     present = found.labels[found.weights > 0]
     if not len(present):
         raise DataError("Input sample_weight is all zero: no row counts. Give some row a weight.")
@@ -110,6 +101,20 @@ def found_classes(dataset: Dataset) -> ClassWeights:
             f"only one class: {present.tolist()[0]!r}."
         )
     return found
+
+
+def present_classes(dataset: Dataset) -> ClassWeights:
+    """As `found_classes`, but one is enough."""
+    # Where rows with missing features are dropped, their labels do not count.
+    alone = (
+        dataset if dataset.missing == "drop" else replace(dataset, features=dataset.features[:1])
+    )
+    engine = current_engine()
+    try:
+        return engine.fold(alone, Classes())
+    finally:
+        if alone is not dataset:
+            engine.release(alone)
 
 
 def coded(

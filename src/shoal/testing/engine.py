@@ -3,16 +3,18 @@
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial, reduce
 from typing import Any
 
 import numpy as np
 import psutil
+from numpy.typing import NDArray
 
 from shoal.data.arrays import ArraySource
 from shoal.data.block import Block
 from shoal.data.dataset import Dataset
+from shoal.data.source import Cell
 from shoal.engines.engine import Engine, current
 from shoal.engines.statistic import Statistic
 from shoal.exceptions import NonFiniteError
@@ -30,7 +32,8 @@ def check_engine(make_engine: Callable[[], Engine]) -> None:
     """Check that an engine keeps the promises of `Engine`.
 
     Folds give what a serial fold gives, to the last bit, pass after pass and after ``release``;
-    ``map_blocks`` gives every row once, in order; errors of sources and statistics arrive with
+    ``map_blocks`` gives every row once, in order, and ``map_cells`` every cell, its rows in order;
+    errors of sources and statistics arrive with
     their types and leave the engine usable; an interrupt ends a pass soon; inside ``with`` the
     engine is current; and nothing is left behind, neither threads nor open files.
 
@@ -44,7 +47,7 @@ def check_engine(make_engine: Callable[[], Engine]) -> None:
     AssertionError
         A promise is broken; the message says which.
     """
-    for check in (_check_folds, _check_maps, _check_errors, _check_interrupt):
+    for check in (_check_folds, _check_maps, _check_cells, _check_errors, _check_interrupt):
         with make_engine() as engine:
             check(engine)
     _check_context(make_engine)
@@ -96,6 +99,11 @@ class _Slow(RowDigest):
 
 def _digest(block: Block) -> int:
     """A number that depends on every bit of every row, whatever the split into blocks."""
+    return int(_row_digests(block).sum())
+
+
+def _row_digests(block: Block) -> NDArray[np.uint64]:
+    """A number for each row that depends on its every bit, shape (n_rows,)."""
     words = [block.row_numbers.astype(np.uint64)]
     words += [
         column.astype(np.float64).view(np.uint64) for column in np.ascontiguousarray(block.X.T)
@@ -106,7 +114,7 @@ def _digest(block: Block) -> int:
     with np.errstate(over="ignore"):
         rows = reduce(lambda h, word: (h ^ word) * np.uint64(0x9E3779B97F4A7C15), words)
         rows ^= rows >> np.uint64(29)
-        return int(rows.sum())
+        return rows
 
 
 def _datasets() -> list[Dataset]:
@@ -165,6 +173,36 @@ def _check_maps(engine: Engine) -> None:
         next(engine.map_blocks(dataset, _first_and_length))  # and no more of it
 
 
+def _running_digest(cell: Cell, blocks: Iterator[Block]) -> tuple[int, int]:
+    """The cell's index, and a number that depends on the order of its rows too."""
+    digest = 0
+    for block in blocks:
+        for row in _row_digests(block).tolist():
+            digest = (31 * digest + row) % 2**64
+    return cell.index, digest
+
+
+def _check_cells(engine: Engine) -> None:
+    for dataset in _datasets():
+        expected = [_running_digest(cell, dataset.read(cell, 1000)) for cell in dataset.cells]
+        for _ in range(3):
+            found = engine.map_cells(dataset, _running_digest)
+            assert found == expected, "map_cells loses, repeats or swaps rows or cells"
+            assert bits(engine.fold(dataset, RowDigest())) == _serial(dataset), (
+                "map_cells spoils later folds"
+            )
+        assert engine.map_cells(dataset, _index) == [cell.index for cell in dataset.cells], (
+            "map_cells wants a function to take all blocks"
+        )
+        assert engine.map_cells(dataset, _running_digest) == expected, (
+            "cells whose blocks nobody took are lost"
+        )
+
+
+def _index(cell: Cell, blocks: Iterator[Block]) -> int:
+    return cell.index
+
+
 def _check_errors(engine: Engine) -> None:
     good, *_ = _datasets()
     X = np.zeros((_N_ROWS, 3))
@@ -176,9 +214,19 @@ def _check_errors(engine: Engine) -> None:
         (good, _Failing(_N_ROWS - 1), LookupError(f"row {_N_ROWS - 1}")),
     ):
         _check_raises(expected, partial(engine.fold, dataset, statistic))
+    _check_raises(NonFiniteError(f"row {_N_ROWS - 5}"), partial(engine.map_cells, bad, _last_row))
+    _check_raises(LookupError("cell"), partial(engine.map_cells, good, _stop))
     divided = engine.map_blocks(good, _divide_by_zero)
     _check_raises(ZeroDivisionError("division by zero"), partial(list, divided))
     assert bits(engine.fold(good, RowDigest())) == _serial(good), "an error spoils later folds"
+
+
+def _last_row(cell: Cell, blocks: Iterator[Block]) -> int:
+    return max(block.first_row + block.n_rows for block in blocks)
+
+
+def _stop(cell: Cell, blocks: Iterator[Block]) -> int:
+    raise LookupError(f"cell {cell.index}")
 
 
 def _divide_by_zero(block: Block) -> float:
@@ -200,13 +248,28 @@ def _check_interrupt(engine: Engine) -> None:
     """An interrupt while blocks are being worked on ends the pass after the ones in hand."""
     rows = np.zeros((20 * _N_ROWS, 1))
     dataset = Dataset(ArraySource(rows), (0,))
+    for call in (
+        partial(engine.fold, dataset, _Slow()),
+        partial(engine.map_cells, dataset, _slow_last_row),
+    ):
+        _check_prompt(call)
+    assert engine.fold(dataset, RowDigest())["n_rows"] == len(rows), "an interrupt spoils folds"
+
+
+def _slow_last_row(cell: Cell, blocks: Iterator[Block]) -> int:
+    time.sleep(_BLOCK_SECONDS)
+    return _last_row(cell, blocks)
+
+
+def _check_prompt(call: Callable[[], object]) -> None:
+    """An interrupt ends `call` soon."""
     main = threading.main_thread().ident
     assert main == threading.get_ident(), "call check_engine in the main thread"
     timer = threading.Timer(0.5, signal.pthread_kill, (main, signal.SIGINT))
     timer.start()
     began = time.monotonic()
     try:
-        engine.fold(dataset, _Slow())
+        call()
     except KeyboardInterrupt:
         seconds = time.monotonic() - began
         assert seconds < _PROMPT_SECONDS, f"an interrupt took {seconds:.1f} s to end a pass"
@@ -214,7 +277,6 @@ def _check_interrupt(engine: Engine) -> None:
         raise AssertionError("an interrupt was swallowed")
     finally:
         timer.join()
-    assert engine.fold(dataset, RowDigest())["n_rows"] == len(rows), "an interrupt spoils folds"
 
 
 def _check_context(make_engine: Callable[[], Engine]) -> None:
@@ -243,6 +305,7 @@ def _held_after(make_engine: Callable[[], Engine]) -> tuple[set[threading.Thread
     with make_engine() as engine:
         for dataset in _datasets():
             engine.fold(dataset, RowDigest())
+            engine.map_cells(dataset, _index)
             next(engine.map_blocks(dataset, _first_and_length))
     return set(threading.enumerate()), psutil.Process().num_fds()
 

@@ -1,0 +1,433 @@
+// Stochastic gradient descent on linear models: rows one at a time, in a given order.
+//
+// A step: raw = w x + b; w <- (1 - rate l2) w - rate loss'(raw) x; then w goes towards zero by what
+// the L1 penalty has due. Weights are of the type of the data, all else is double. Products and sums
+// are rounded one by one: a fused multiply-add would be no faster, for processors add beside
+// multiplying, and slow where there is none. Dot products have one sum for each column modulo 64
+// bytes, folded in one fixed tree, so bits depend on no instruction set.
+#pragma once
+
+#include <vector>
+
+#include "losses.hpp"
+#include "matrix.hpp"
+
+namespace shoal {
+
+template <class T>
+struct VectorsOf {
+    typedef T Native __attribute__((vector_size(vector_bytes)));
+    typedef T Quad __attribute__((vector_size(16)));
+};
+template <class T> using Native = typename VectorsOf<T>::Native;
+template <class T> using Quad = typename VectorsOf<T>::Quad;
+
+template <class V, class T>
+inline V load_vector(const T *from) {
+    V values;
+    std::memcpy(&values, from, sizeof values);
+    return values;
+}
+
+template <class V, class T>
+inline void store_vector(T *to, V values) {
+    std::memcpy(to, &values, sizeof values);
+}
+
+constexpr int line_bytes = 64, natives_a_line = line_bytes / vector_bytes;
+
+// Calls visit<V>(j) for the columns j .. of each vector: whole lines, then vectors of 16 bytes, then
+// single values. A line's vectors come with their number within it.
+template <class T, class Line, class Rest, class One>
+inline void for_columns(Index columns, Line line, Rest rest, One one) {
+    constexpr Index wide = line_bytes / sizeof(T), quad = 16 / sizeof(T);
+    constexpr Index native = vector_bytes / sizeof(T);
+    Index j = 0;
+    for (; j + wide <= columns; j += wide)
+        for (int part = 0; part < natives_a_line; ++part) line(j + part * native, part);
+    for (; j + quad <= columns; j += quad) rest(j);
+    for (; j < columns; ++j) one(j);
+}
+
+inline float fold(Quad<float> q) { return (q[0] + q[2]) + (q[1] + q[3]); }
+inline double fold(Quad<double> q) { return q[0] + q[1]; }
+
+// Lanes l and l + 8, then + 4, + 2, + 1 (of floats).
+template <class T>
+inline T fold(const Native<T> (&sums)[natives_a_line]) {
+    struct Quads {
+        Quad<T> quads[4];
+    };
+    const auto [q] = std::bit_cast<Quads>(sums);
+    return fold((q[0] + q[2]) + (q[1] + q[3]));
+}
+
+template <class T>
+inline T dot(const T *x, const T *w, Index columns) {
+    Native<T> sums[natives_a_line]{};
+    Quad<T> rest{};
+    T last = 0;
+    for_columns<T>(
+        columns,
+        [&](Index j, int part) {
+            sums[part] += load_vector<Native<T>>(x + j) * load_vector<Native<T>>(w + j);
+        },
+        [&](Index j) { rest += load_vector<Quad<T>>(x + j) * load_vector<Quad<T>>(w + j); },
+        [&](Index j) { last += x[j] * w[j]; });
+    return fold<T>(sums) + (fold(rest) + last);
+}
+
+// w <- shrink w + c x.
+template <class T>
+inline void shrink_and_add(T *w, T shrink, const T *x, T c, Index columns) {
+    const auto moved = [&]<class V>(Index j) {
+        store_vector(w + j, load_vector<V>(w + j) * shrink + load_vector<V>(x + j) * c);
+    };
+    for_columns<T>(
+        columns, [&](Index j, int) { moved.template operator()<Native<T>>(j); },
+        [&](Index j) { moved.template operator()<Quad<T>>(j); },
+        [&](Index j) { w[j] = w[j] * shrink + x[j] * c; });
+}
+
+template <class T> struct DenseRows {
+    const T *data;
+    Index stride, columns;
+
+    const T *row(Index i) const { return data + i * stride; }
+    template <int locality> void prefetch(Index i) const {
+        constexpr Index most_lines = 16, values_a_line = line_bytes / sizeof(T);
+        const Index end = std::min(columns, most_lines * values_a_line);
+        for (Index j = 0; j < end; j += values_a_line) __builtin_prefetch(row(i) + j, 0, locality);
+    }
+    double dot(Index i, const T *w) const { return shoal::dot(row(i), w, columns); }
+    void add_to(T *w, Index i, double c) const {
+        shrink_and_add(w, T(1), row(i), T(c), columns);
+    }
+};
+
+template <class T, class Column> struct SparseRows {
+    CsrMatrix<T, Column> x;
+
+    template <int locality> void prefetch(Index i) const {
+        constexpr Index most_lines = 16;
+        const auto ask = [](const auto *from, const auto *end) {
+            const auto *last = std::min(end, from + most_lines * line_bytes / Index(sizeof *from));
+            for (; from < last; from += line_bytes / Index(sizeof *from)) __builtin_prefetch(from, 0, locality);
+        };
+        ask(x.data + x.indptr[i], x.data + x.indptr[i + 1]);
+        ask(x.indices + x.indptr[i], x.indices + x.indptr[i + 1]);
+    }
+    // Four sums, so that additions do not wait for each other.
+    double dot(Index i, const T *w) const {
+        T sums[4]{};
+        Index at = x.indptr[i];
+        const Index end = x.indptr[i + 1];
+        for (; at + 4 <= end; at += 4)
+            for (int l = 0; l < 4; ++l) sums[l] += x.data[at + l] * w[x.indices[at + l]];
+        for (; at < end; ++at) sums[0] += x.data[at] * w[x.indices[at]];
+        return (sums[0] + sums[2]) + (sums[1] + sums[3]);
+    }
+    void add_to(T *w, Index i, double c) const {
+        for_each(i, [&](Column j, T value) { w[j] += value * T(c); });
+    }
+    template <class Visit> void for_each(Index i, Visit visit) const {
+        for (Index at = x.indptr[i]; at < x.indptr[i + 1]; ++at) visit(x.indices[at], x.data[at]);
+    }
+};
+
+enum class Schedule : int { constant, optimal, invscaling };
+
+struct SgdSettings {
+    TermsFunction terms;
+    double (*slope)(double parameter, double y, double raw);
+    double parameter;
+    double negative, positive;  // targets of the two sides, where there are several outputs
+    Schedule schedule;
+    double rate, power, offset;  // of the schedule
+    double l2, l1;
+    double intercept_factor;  // of the rate, 0 without intercept
+    double average_from;      // first step whose weights are averaged
+};
+
+// Sums that steps add to: their number, what L1 has due of every weight, the losses met and the
+// weights of their rows; and for sparse rows the scale of the weights and its sum over the steps
+// that are averaged.
+struct SgdCounters {
+    double steps, due, loss, weight, scale, scale_total;
+};
+
+// What steps change. Weights are scale * coef, so that a sparse step need not touch them all.
+template <class T> struct SgdWeights : SgdCounters {
+    Index outputs, columns;
+    T *coef;            // (outputs, columns)
+    double *intercept;  // (outputs,)
+    double *received;   // (outputs, columns), what L1 has taken of each weight, or null
+    double *total;      // (outputs, columns), sum of weights over steps, or null
+    double *intercept_total;
+
+    T *of(Index output) const { return coef + output * columns; }
+};
+
+constexpr Index rows_ahead = 8;
+
+// Rows of one window, in order of the steps.
+struct Visits {
+    const int32_t *order;  // null: as they are
+    Index rows;
+    const double *target, *weight;  // by row; weight may be null
+    Index far_ahead;                // asked for so early that memory's latency is hidden
+
+    Index row(Index position) const { return order ? order[position] : position; }
+    double weight_of(Index row) const { return weight ? weight[row] : 1.0; }
+
+    // Processors foresee rows in order by themselves; others come to the second-level cache first.
+    template <class Rows> void prefetch(const Rows &x, Index position) const {
+        if (!order) return;
+        x.template prefetch<2>(order[std::min(position + far_ahead, rows - 1)]);
+        x.template prefetch<3>(order[std::min(position + rows_ahead, rows - 1)]);
+    }
+};
+
+// Finite where the loss is finite, as in scikit-learn.
+constexpr double steepest = 1e12;
+
+template <class Loss>
+double slope(double parameter, double y, double raw) {
+    const Doubles found = Loss{parameter}(broadcast(y), broadcast(raw)).gradient;
+    return std::clamp(found[0], -steepest, steepest);
+}
+
+struct NamedSlope {
+    std::string_view name;
+    double (*slope)(double parameter, double y, double raw);
+};
+
+// Null where there is no such loss, or one whose outputs depend on each other.
+constexpr auto find_slope(std::string_view name) {
+    constexpr NamedSlope slopes[] = {
+        {"half_squared_error", slope<HalfSquaredError>},
+        {"huber", slope<Huber>},
+        {"epsilon_insensitive", slope<EpsilonInsensitive>},
+        {"squared_epsilon_insensitive", slope<SquaredEpsilonInsensitive>},
+        {"quantile", slope<Quantile>},
+        {"half_poisson", slope<HalfPoisson>},
+        {"half_gamma", slope<HalfGamma>},
+        {"half_binomial", slope<HalfBinomial>},
+        {"hinge", slope<Hinge>},
+        {"squared_hinge", slope<SquaredHinge>},
+        {"modified_huber", slope<ModifiedHuber>},
+        {"perceptron", slope<Perceptron>},
+    };
+    for (const NamedSlope &named : slopes)
+        if (named.name == name) return named.slope;
+    return decltype(NamedSlope::slope){nullptr};
+}
+
+// The sum of the losses that steps meet, evaluated many at a time.
+class LossSum {
+  public:
+    explicit LossSum(const SgdSettings &settings) : settings_(settings) {}
+
+    void add(double y, double raw, double weight) {
+        y_[count_] = y, raw_[count_] = raw, weight_[count_] = weight;
+        if (++count_ == most) flush();
+    }
+
+    double result() {
+        flush();
+        return sum_;
+    }
+
+  private:
+    static constexpr int most = 128;
+
+    void flush() {
+        for (int i = count_; i % lanes; ++i) y_[i] = raw_[i] = 0.0;
+        settings_.terms(settings_.parameter, {(count_ + lanes - 1) / lanes * lanes, most, 1, 1, y_,
+                                              raw_, value_, gradient_, nullptr});
+        for (int i = 0; i < count_; ++i) sum_ += weight_[i] * value_[i];
+        count_ = 0;
+    }
+
+    const SgdSettings &settings_;
+    int count_ = 0;
+    double sum_ = 0.0;
+    double y_[most], raw_[most], weight_[most], value_[most], gradient_[most];
+};
+
+// Learning rates of `count` steps after the first `steps`; whole vectors are written.
+inline void learning_rates(const SgdSettings &settings, double steps, Index count, double *rates) {
+    for (Index i = 0; i < count; i += lanes) {
+        Doubles step;
+        for (int l = 0; l < lanes; ++l) step[l] = steps + double(i + l);
+        Doubles rate = broadcast(settings.rate);
+        if (settings.schedule == Schedule::optimal)
+            rate = 1.0 / (settings.rate * (settings.offset + step));
+        else if (settings.schedule == Schedule::invscaling)
+            rate = settings.rate * exp(-settings.power * log(step + 1.0));
+        store(rates + i, rate);
+    }
+}
+
+// What is left of a weight after L1 has taken what is due (Tsuruoka, Tsujii and Ananiadou,
+// "Stochastic gradient descent training for L1-regularized log-linear models", ACL 2009).
+inline double truncated(double w, double due, double &received) {
+    double left = w;
+    if (w > 0.0)
+        left = std::max(0.0, w - (due + received));
+    else if (w < 0.0)
+        left = std::min(0.0, w + (due - received));
+    received += left - w;
+    return left;
+}
+
+inline double target_of(const SgdSettings &settings, Index outputs, Index output, double target) {
+    if (outputs == 1) return target;
+    return target == double(output) ? settings.positive : settings.negative;
+}
+
+constexpr Index rates_at_once = 256;
+
+// Calls step(row, next row or -1, rate) for each row.
+template <class Rows, class T, class Step>
+inline void for_each_step(const Rows &x, const Visits &visits, const SgdSettings &settings,
+                          SgdWeights<T> &weights, Step step) {
+    double rates[rates_at_once];
+    for (Index first = 0; first < visits.rows; first += rates_at_once) {
+        const Index count = std::min(rates_at_once, visits.rows - first);
+        learning_rates(settings, weights.steps, count, rates);
+        for (Index r = 0; r < count; ++r) {
+            visits.prefetch(x, first + r);
+            const Index at = first + r;
+            step(visits.row(at), at + 1 < visits.rows ? visits.row(at + 1) : -1, rates[r]);
+            weights.steps += 1.0;
+        }
+    }
+}
+
+// Minus rate times the derivative of the loss by each output's raw prediction, of which
+// product(output) is the part of the weights.
+template <class T, class Product>
+inline void find_moves(Index row, double rate, const Visits &visits, const SgdSettings &settings,
+                       SgdWeights<T> &weights, LossSum &losses, double *moves, Product product) {
+    const double weight = visits.weight_of(row);
+    weights.weight += weight;
+    for (Index k = 0; k < weights.outputs; ++k) {
+        const double y = target_of(settings, weights.outputs, k, visits.target[row]);
+        const double raw = product(k) + weights.intercept[k];
+        losses.add(y, raw, weight);
+        moves[k] = -rate * weight * settings.slope(settings.parameter, y, raw);
+    }
+}
+
+inline double shrinkage(const SgdSettings &settings, double rate) {
+    return std::max(0.0, 1.0 - rate * settings.l2);
+}
+
+template <class T>
+bool averages(const SgdSettings &settings, const SgdWeights<T> &weights) {
+    return weights.total && weights.steps + 1.0 >= settings.average_from;
+}
+
+// Intercepts after a step.
+template <class T>
+void move_intercepts(const SgdSettings &settings, SgdWeights<T> &weights,
+                     const double *moves) {
+    for (Index k = 0; k < weights.outputs; ++k) {
+        weights.intercept[k] += settings.intercept_factor * moves[k];
+        if (averages(settings, weights)) weights.intercept_total[k] += weights.intercept[k];
+    }
+}
+
+// A step's product waits for the whole step before it, unless it is found from what that step
+// started from: x' (s w + c x) = s (x' w) + c (x' x). Both products are at hand before c is known,
+// which makes the wait of two steps that of one. L1 is not linear, so there it cannot be done.
+template <class T>
+void descend(const DenseRows<T> &x, const Visits &visits, const SgdSettings &settings,
+             SgdWeights<T> &weights) {
+    const Index columns = weights.columns;
+    LossSum losses(settings);
+    std::vector<double> moves(weights.outputs), products(weights.outputs);
+    const auto find_products = [&](Index row) {
+        for (Index k = 0; k < weights.outputs; ++k) products[k] = x.dot(row, weights.of(k));
+    };
+    if (visits.rows) find_products(visits.row(0));
+    for_each_step(x, visits, settings, weights, [&](Index row, Index next, double rate) {
+        find_moves(row, rate, visits, settings, weights, losses, moves.data(),
+                   [&](Index k) { return products[k]; });
+        const T shrink = T(shrinkage(settings, rate));
+        const bool is_linear = !weights.received && next >= 0;
+        const double with_next = is_linear ? x.dot(next, x.row(row)) : 0.0;
+        weights.due += rate * settings.l1;
+        for (Index k = 0; k < weights.outputs; ++k) {
+            T *w = weights.of(k);
+            const T move = T(moves[k]);
+            if (is_linear) products[k] = shrink * x.dot(next, w) + move * with_next;
+            shrink_and_add(w, shrink, x.row(row), move, columns);
+            if (weights.received)
+                for (Index j = 0; j < columns; ++j)
+                    w[j] = T(truncated(w[j], weights.due, weights.received[k * columns + j]));
+            if (averages(settings, weights))
+                for (Index j = 0; j < columns; ++j) weights.total[k * columns + j] += w[j];
+        }
+        if (!is_linear && next >= 0) find_products(next);
+        move_intercepts(settings, weights, moves.data());
+    });
+    weights.loss += losses.result();
+}
+
+// Shrinks all weights by shrinking their scale, which moves into the weights before it is too small
+// to divide by. Sums over steps are brought up to date before.
+template <class T>
+void shrink(SgdWeights<T> &weights, double factor) {
+    constexpr double least = 1e-6;
+    const double scale = weights.scale * factor;
+    weights.scale = scale;
+    if (scale >= least) return;
+    for (Index i = 0; i < weights.outputs * weights.columns; ++i) {
+        if (weights.total) weights.total[i] += weights.scale_total * weights.coef[i];
+        weights.coef[i] *= T(scale);
+    }
+    weights.scale_total = 0.0;
+    weights.scale = 1.0;
+}
+
+// With weights s v that change as v <- v + c x, the sum of all until now is
+// A v + total, where A is the sum of the scales, and each change takes A c x from the total: one
+// sparse sum instead of many dense ones.
+template <class T, class Column>
+void descend(const SparseRows<T, Column> &x, const Visits &visits, const SgdSettings &settings,
+             SgdWeights<T> &weights) {
+    const Index columns = weights.columns;
+    LossSum losses(settings);
+    std::vector<double> moves(weights.outputs);
+    for_each_step(x, visits, settings, weights, [&](Index row, Index, double rate) {
+        find_moves(row, rate, visits, settings, weights, losses, moves.data(),
+                   [&](Index k) { return weights.scale * x.dot(row, weights.of(k)); });
+        shrink(weights, shrinkage(settings, rate));
+        weights.due += rate * settings.l1;
+        for (Index k = 0; k < weights.outputs; ++k) {
+            T *w = weights.of(k);
+            const double c = moves[k] / weights.scale;
+            if (!weights.received && !weights.total) {
+                x.add_to(w, row, c);
+                continue;
+            }
+            x.for_each(row, [&](Column j, T value) {
+                const T before = w[j];
+                w[j] += value * T(c);
+                if (weights.received)
+                    w[j] = T(truncated(weights.scale * w[j], weights.due,
+                                       weights.received[k * columns + j]) /
+                             weights.scale);
+                if (weights.total)
+                    weights.total[k * columns + j] -= weights.scale_total * (double(w[j]) - before);
+            });
+        }
+        if (averages(settings, weights)) weights.scale_total += weights.scale;
+        move_intercepts(settings, weights, moves.data());
+    });
+    weights.loss += losses.result();
+}
+
+}  // namespace shoal

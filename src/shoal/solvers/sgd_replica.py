@@ -1,0 +1,402 @@
+"""One run of stochastic gradient descent over the rows of a cell."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+from shoal import _kernels
+from shoal._typing import AnyArray, Float64Array, Int32Array
+from shoal.data.block import Block
+from shoal.data.source import Cell
+from shoal.statistics.keyed_sample import keyed_uniform
+
+#: Purposes of random numbers: which rows are held out, and the orders of the first epoch's rows;
+#: + 1, + 2, ... of later ones.
+HELD_OUT = 5
+ORDER = 2**33
+
+#: Arrays that kernels change in place.
+_ARRAYS = ("coef", "intercept", "received", "total", "intercept_total", "first", "second")
+
+#: A group of rows that are permuted lies within so many bytes, a part of a second-level cache; it
+#: consists of so many runs of neighbouring rows from anywhere in the window.
+_GROUP_BYTES = 1 << 17
+_RUNS_A_GROUP = 16
+#: A window has room for this many bytes: a few in flight fit a small budget.
+_WINDOW_BYTES = 4 << 20
+_MOST_WINDOW_ROWS = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """How a step changes the weights.
+
+    Parameters
+    ----------
+    loss : str
+        Name of a loss among the kernels.
+    parameter : float
+        Of the loss.
+    negative, positive : float
+        Targets of the rows that are not, and are, of an output's class; of several outputs.
+    schedule : {"constant", "optimal", "invscaling"}
+        With t steps made before, the rate is `rate`, ``1 / (rate * (offset + t))`` or
+        ``rate / (t + 1) ** power``.
+    rate, power, offset : float
+    l2, l1 : float
+        Strengths of the penalties.
+    intercept_factor : float
+        What the rate of the intercept is multiplied by; 0 for no intercept.
+    average_from : float
+        The first step, counted from 1, after which weights are averaged; infinite for none.
+    batch_size : int
+        Rows of a step.
+    optimizer : {"sgd", "momentum", "nesterov", "adagrad", "adam"}
+    momentum, beta_1, beta_2, epsilon : float
+        Of the optimizer.
+    """
+
+    loss: str
+    parameter: float
+    negative: float
+    positive: float
+    schedule: str
+    rate: float
+    power: float
+    offset: float
+    l2: float
+    l1: float
+    intercept_factor: float
+    average_from: float
+    batch_size: int = 1
+    optimizer: str = "sgd"
+    momentum: float = 0.9
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+
+    @property
+    def averages(self) -> bool:
+        return bool(np.isfinite(self.average_from))
+
+    @property
+    def is_one_by_one(self) -> bool:
+        """Whether steps are those of the plain method, which counts what L1 has due."""
+        return self.batch_size == 1 and self.optimizer == "sgd"
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """The order in which the rows of a cell are visited.
+
+    Windows are visited in row order, so that data on disk are read in long runs. Within one, runs
+    of neighbouring rows come in random order, and then the rows of each group of runs: the order
+    is a function of seed, epoch and row numbers alone.
+
+    Parameters
+    ----------
+    rows : int
+        Of a window.
+    group_rows : int
+        Of a group.
+    seed : int
+        Key of the orders, and of what is held out.
+    held_out : float, default=0.0
+        Share of rows that are not visited, the same ones in every epoch.
+    shuffle : bool, default=True
+        False: rows come as they are.
+    """
+
+    rows: int
+    group_rows: int
+    seed: int
+    held_out: float = 0.0
+    shuffle: bool = True
+
+    @classmethod
+    def of(cls, row_bytes: int, seed: int, held_out: float, *, shuffle: bool) -> "Windows":
+        """Of a size that depends on that of a row alone."""
+        group_rows = _power_of_two(_GROUP_BYTES // row_bytes, _RUNS_A_GROUP, 4096)
+        rows = _power_of_two(_WINDOW_BYTES // row_bytes, group_rows, _MOST_WINDOW_ROWS)
+        return cls(rows, group_rows, seed, held_out, shuffle)
+
+    def cut(self, cell: Cell, block: Block) -> Iterator[tuple[int, slice]]:
+        """The windows of a block of a cell: number of their first row, and their rows."""
+        first = block.first_row - (block.first_row - cell.first_row) % self.rows
+        last = int(block.rows[-1]) if block.rows is not None else first + block.n_rows - 1
+        starts = range(first, last + 1, self.rows)
+        bounds = np.searchsorted(block.row_numbers, [*starts, last + 1])
+        for start, begin, end in zip(starts, bounds, bounds[1:], strict=False):
+            if begin < end:
+                yield start, slice(int(begin), int(end))
+
+    def order(self, epoch: int, first_row: int, kept: AnyArray | None, n_rows: int) -> Any:
+        """Positions in a window in order of their visits, int32; None for all, as they are."""
+        if not self.shuffle:
+            return None if kept is None else np.flatnonzero(kept).astype(np.int32)
+        order: Int32Array = np.empty(n_rows, dtype=np.int32)
+        run_rows = max(1, self.group_rows // _RUNS_A_GROUP)
+        _kernels.shuffled_rows(
+            self.seed, ORDER + epoch, first_row, run_rows, self.group_rows, order
+        )
+        return order if kept is None else order[kept[order]]
+
+    def kept(self, block: Block) -> AnyArray | None:
+        """Which rows of a block are visited, shape (n_rows,), bool; None for all."""
+        if not self.held_out:
+            return None
+        return ~held_out_rows(block, self.seed, self.held_out)
+
+
+def held_out_rows(block: Block, seed: int, share: float) -> AnyArray:
+    """Which rows of a block are held out, shape (n_rows,), bool."""
+    chosen: AnyArray = keyed_uniform(seed, HELD_OUT, block) < share
+    return chosen
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weights:
+    """The weights of a model and all that steps remember; replicas begin and end with one.
+
+    Attributes
+    ----------
+    coef : ndarray of shape (n_outputs, n_features)
+        Of the type of the data.
+    intercept : ndarray of shape (n_outputs,), float64
+    n_steps : int
+    due : float
+        What the L1 penalty has asked of each weight so far.
+    received : ndarray of shape (n_outputs, n_features), float64, or None
+        What it has taken of each, with sign.
+    total, intercept_total : ndarray of the shapes of coef and intercept, float64, or None
+        Sums of them over the steps that are averaged.
+    n_averaged : float
+        Number of these steps; of several replicas, the mean of theirs.
+    first, second : ndarray of shape (n_outputs, n_features + 1), float64, or None
+        Moments of gradients that the optimizer keeps; the intercept's last.
+    """
+
+    coef: AnyArray
+    intercept: Float64Array
+    n_steps: int = 0
+    due: float = 0.0
+    received: Float64Array | None = None
+    total: Float64Array | None = None
+    intercept_total: Float64Array | None = None
+    n_averaged: float = 0.0
+    first: Float64Array | None = None
+    second: Float64Array | None = None
+
+    @classmethod
+    def zeros(
+        cls, coef: AnyArray, intercept: Float64Array, learning: Learning, n_steps: int = 0
+    ) -> "Weights":
+        """These weights, with nothing to remember of steps before."""
+        shape = coef.shape
+        with_intercept = (shape[0], shape[1] + 1)
+        has_first = learning.optimizer in ("momentum", "nesterov", "adam")
+        has_second = learning.optimizer in ("adagrad", "adam")
+        return cls(
+            coef,
+            intercept,
+            n_steps,
+            received=np.zeros(shape) if learning.l1 and learning.is_one_by_one else None,
+            total=np.zeros(shape) if learning.averages else None,
+            intercept_total=np.zeros(len(intercept)) if learning.averages else None,
+            first=np.zeros(with_intercept) if has_first else None,
+            second=np.zeros(with_intercept) if has_second else None,
+        )
+
+    @property
+    def model(self) -> tuple[AnyArray, Float64Array]:
+        """Coefficients and intercepts: averaged, as far as there are averages."""
+        if not self.n_averaged:
+            return self.coef, self.intercept
+        assert self.total is not None
+        assert self.intercept_total is not None
+        return self.total / self.n_averaged, self.intercept_total / self.n_averaged
+
+    @property
+    def is_finite(self) -> bool:
+        return bool(np.isfinite(self.coef).all() and np.isfinite(self.intercept).all())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ran:
+    """What one replica has made of an epoch.
+
+    Attributes
+    ----------
+    weights : Weights
+    n_rows : int
+        Rows visited.
+    weight : float
+        Sum of their weights.
+    loss, first_loss : float
+        Weighted sum of the losses met before each step, and of those of a model of zeros.
+    """
+
+    weights: Weights
+    n_rows: int
+    weight: float
+    loss: float
+    first_loss: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Replica:
+    """Visits the rows of a cell once, from given weights on.
+
+    Parameters
+    ----------
+    weights : Weights
+        Not changed.
+    learning : Learning
+    windows : Windows
+    epoch : int
+        0 for the first, in which the loss of a model of zeros is found too.
+    """
+
+    weights: Weights
+    learning: Learning
+    windows: Windows
+    epoch: int
+
+    def __call__(self, cell: Cell, blocks: Iterator[Block]) -> Ran:
+        run = _Run(self)
+        for block in blocks:
+            kept = self.windows.kept(block)
+            for first_row, rows in self.windows.cut(cell, block):
+                chosen = None if kept is None else kept[rows]
+                order = self.windows.order(self.epoch, first_row, chosen, rows.stop - rows.start)
+                run.visit(block, rows, order)
+        return run.ended()
+
+
+class _Run:
+    """A replica under way: arrays that kernels change in place."""
+
+    def __init__(self, replica: Replica) -> None:
+        self._replica = replica
+        start = replica.weights
+        learning = replica.learning
+        self._settings = asdict(learning) | {"rows_ahead": replica.windows.group_rows}
+        self._arrays: dict[str, Any] = {
+            name: None if getattr(start, name) is None else getattr(start, name).copy()
+            for name in _ARRAYS
+        }
+        self._counters = np.array([start.n_steps, start.due, 0.0, 0.0, 1.0, 0.0])
+        self._n_rows = 0
+        self._first_loss = 0.0
+
+    def visit(self, block: Block, rows: slice, order: Int32Array | None) -> None:
+        """Take the steps of a window."""
+        target = _vector(block.target, rows)
+        assert target is not None, "the dataset has no target"
+        weight = _vector(block.sample_weight, rows)
+        held = self._arrays | {"counters": self._counters}
+        X = block.X
+        if isinstance(X, np.ndarray):
+            _kernels.sgd(X[rows], order, target, weight, self._settings, held)
+        else:
+            ends = X.indptr[rows.start : rows.stop + 1]
+            stored = slice(ends[0], ends[-1])
+            _kernels.sgd_csr(
+                X.data[stored],
+                X.indices[stored],
+                ends - ends[0],
+                X.shape[1],
+                order,
+                target,
+                weight,
+                self._settings,
+                held,
+            )
+        self._n_rows += rows.stop - rows.start if order is None else len(order)
+        if self._replica.epoch == 0:
+            self._first_loss += self._loss_of_zeros(target, weight, order)
+
+    def ended(self) -> Ran:
+        """What has come out."""
+        steps, due, loss, weight, scale, scale_total = self._counters.tolist()
+        arrays = self._arrays
+        if arrays["total"] is not None:
+            arrays["total"] += scale_total * arrays["coef"]
+        if scale != 1.0:
+            arrays["coef"] *= arrays["coef"].dtype.type(scale)
+        if arrays["received"] is not None:
+            _take_due(arrays["coef"], due, arrays["received"])
+        start = self._replica.weights
+        n_steps = int(steps)
+        n_averaged = start.n_averaged
+        if self._replica.learning.averages:
+            begin = max(start.n_steps, int(self._replica.learning.average_from) - 1)
+            n_averaged += max(0, n_steps - begin)
+        weights = replace(start, **arrays, n_steps=n_steps, due=due, n_averaged=n_averaged)
+        return Ran(weights, self._n_rows, weight, loss, self._first_loss)
+
+    def _loss_of_zeros(
+        self, target: Float64Array, weight: Float64Array | None, order: Int32Array | None
+    ) -> float:
+        """Weighted sum of the losses of a window whose raw predictions are all 0."""
+        learning = self._replica.learning
+        n_outputs = len(self._arrays["intercept"])
+        total = 0.0
+        for output in range(n_outputs):
+            y = target
+            if n_outputs > 1:
+                y = np.where(target == output, learning.positive, learning.negative)
+            value, raw, unused = np.empty(len(y)), np.zeros((len(y), 1)), np.empty((len(y), 1))
+            _kernels.loss_terms(learning.loss, learning.parameter, y, raw, value, unused, unused)
+            value = value if weight is None else value * weight
+            total += float((value if order is None else value[order]).sum())
+        return total
+
+
+def averaged(ran: list[Ran]) -> Weights:
+    """The mean of what replicas end with, each by its rows; of one replica, its own bits."""
+    if len(ran) == 1:
+        return ran[0].weights
+    n_rows = sum(one.n_rows for one in ran)
+    shares = [one.n_rows / n_rows for one in ran]
+
+    def mean(name: str) -> Any:
+        values = [getattr(one.weights, name) for one in ran]
+        if values[0] is None:
+            return None
+        weighed = [share * np.asarray(v, float) for share, v in zip(shares, values, strict=True)]
+        return reduce(np.add, weighed).astype(np.asarray(values[0]).dtype)
+
+    return Weights(
+        **{name: mean(name) for name in _ARRAYS},
+        due=float(mean("due")),
+        n_averaged=float(mean("n_averaged")),
+        n_steps=max(one.weights.n_steps for one in ran),
+    )
+
+
+def _take_due(coef: AnyArray, due: float, received: Float64Array) -> None:
+    """Let L1 take what it has due of weights that no sparse row has touched for a while."""
+    before = coef.astype(np.float64)
+    left = np.where(
+        before > 0,
+        np.maximum(0.0, before - (due + received)),
+        np.minimum(0.0, before + (due - received)),
+    )
+    coef[...] = left
+    received += left - before
+
+
+def _vector(values: AnyArray | None, rows: slice) -> Float64Array | None:
+    """These rows of a target or weights, contiguous."""
+    if values is None:
+        return None
+    return np.ascontiguousarray(values[rows], dtype=np.float64).reshape(-1)
+
+
+def _power_of_two(n: int, least: int, most: int) -> int:
+    """The largest one that is no more than `n`, between two others."""
+    return min(max(1 << max(n.bit_length() - 1, 0), least), most)
