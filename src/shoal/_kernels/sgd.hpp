@@ -89,8 +89,9 @@ inline void shrink_and_add(T *w, T shrink, const T *x, T c, Index columns) {
         [&](Index j) { w[j] = w[j] * shrink + x[j] * c; });
 }
 
-// Into the second-level cache (2) or the first (3).
-template <int locality> inline void ask_for(const void *line) {
+// Into the second-level cache (2) or the first (3). GCC drops calls that do nothing but prefetch,
+// unless they are inlined before it looks.
+template <int locality> [[gnu::always_inline]] inline void ask_for(const void *line) {
     if constexpr (locality == 2)
         __builtin_prefetch(line, 0, 2);
     else
@@ -102,7 +103,7 @@ template <class T> struct DenseRows {
     Index stride, columns;
 
     const T *row(Index i) const { return data + i * stride; }
-    template <int locality> void prefetch(Index i) const {
+    template <int locality> [[gnu::always_inline]] void prefetch(Index i) const {
         constexpr Index most_lines = 16, values_a_line = line_bytes / sizeof(T);
         const Index end = std::min(columns, most_lines * values_a_line);
         for (Index j = 0; j < end; j += values_a_line) ask_for<locality>(row(i) + j);
@@ -116,7 +117,7 @@ template <class T> struct DenseRows {
 template <class T, class Column> struct SparseRows {
     CsrMatrix<T, Column> x;
 
-    template <int locality> void prefetch(Index i) const {
+    template <int locality> [[gnu::always_inline]] void prefetch(Index i) const {
         constexpr Index most_lines = 16;
         const auto ask = [](const auto *from, const auto *end) {
             const auto *last = std::min(end, from + most_lines * line_bytes / Index(sizeof *from));
@@ -189,7 +190,7 @@ struct Visits {
     double weight_of(Index row) const { return weight ? weight[row] : 1.0; }
 
     // Processors foresee rows in order by themselves; others come to the second-level cache first.
-    template <class Rows> void prefetch(const Rows &x, Index position) const {
+    template <class Rows> [[gnu::always_inline]] void prefetch(const Rows &x, Index position) const {
         if (!order) return;
         x.template prefetch<2>(order[std::min(position + far_ahead, rows - 1)]);
         x.template prefetch<3>(order[std::min(position + rows_ahead, rows - 1)]);
