@@ -1,4 +1,4 @@
-"""The first promise, of stochastic descent: the same bits on any engine and budget, after any death."""
+"""The first promise, of stochastic descent: the same bits anywhere, after any death."""
 
 import os
 import signal

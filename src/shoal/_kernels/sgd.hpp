@@ -89,15 +89,24 @@ inline void shrink_and_add(T *w, T shrink, const T *x, T c, Index columns) {
         [&](Index j) { w[j] = w[j] * shrink + x[j] * c; });
 }
 
+// Into the second-level cache (2) or the first (3). GCC drops calls that do nothing but prefetch,
+// unless they are inlined before it looks.
+template <int locality> [[gnu::always_inline]] inline void ask_for(const void *line) {
+    if constexpr (locality == 2)
+        __builtin_prefetch(line, 0, 2);
+    else
+        __builtin_prefetch(line, 0, 3);
+}
+
 template <class T> struct DenseRows {
     const T *data;
     Index stride, columns;
 
     const T *row(Index i) const { return data + i * stride; }
-    template <int locality> void prefetch(Index i) const {
+    template <int locality> [[gnu::always_inline]] void prefetch(Index i) const {
         constexpr Index most_lines = 16, values_a_line = line_bytes / sizeof(T);
         const Index end = std::min(columns, most_lines * values_a_line);
-        for (Index j = 0; j < end; j += values_a_line) __builtin_prefetch(row(i) + j, 0, locality);
+        for (Index j = 0; j < end; j += values_a_line) ask_for<locality>(row(i) + j);
     }
     double dot(Index i, const T *w) const { return shoal::dot(row(i), w, columns); }
     void add_to(T *w, Index i, double c) const {
@@ -108,11 +117,11 @@ template <class T> struct DenseRows {
 template <class T, class Column> struct SparseRows {
     CsrMatrix<T, Column> x;
 
-    template <int locality> void prefetch(Index i) const {
+    template <int locality> [[gnu::always_inline]] void prefetch(Index i) const {
         constexpr Index most_lines = 16;
         const auto ask = [](const auto *from, const auto *end) {
             const auto *last = std::min(end, from + most_lines * line_bytes / Index(sizeof *from));
-            for (; from < last; from += line_bytes / Index(sizeof *from)) __builtin_prefetch(from, 0, locality);
+            for (; from < last; from += line_bytes / Index(sizeof *from)) ask_for<locality>(from);
         };
         ask(x.data + x.indptr[i], x.data + x.indptr[i + 1]);
         ask(x.indices + x.indptr[i], x.indices + x.indptr[i + 1]);
@@ -181,7 +190,7 @@ struct Visits {
     double weight_of(Index row) const { return weight ? weight[row] : 1.0; }
 
     // Processors foresee rows in order by themselves; others come to the second-level cache first.
-    template <class Rows> void prefetch(const Rows &x, Index position) const {
+    template <class Rows> [[gnu::always_inline]] void prefetch(const Rows &x, Index position) const {
         if (!order) return;
         x.template prefetch<2>(order[std::min(position + far_ahead, rows - 1)]);
         x.template prefetch<3>(order[std::min(position + rows_ahead, rows - 1)]);

@@ -405,8 +405,8 @@ class SGDClassifier(LinearClassifier, SGDModel):
         unseen = labels[places] != found.labels
         if unseen.any():
             raise DataError(
-                f"The target contains the label {found.labels[unseen].tolist()[0]!r}, which is none of the "
-                f"classes {labels.tolist()} that the first call to partial_fit named."
+                f"The target contains the label {found.labels[unseen].tolist()[0]!r}, which is "
+                f"none of the classes {labels.tolist()} that the first call to partial_fit named."
             )
         weights = np.zeros(len(labels))
         weights += getattr(self, "class_weights_", 0.0)
