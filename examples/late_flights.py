@@ -38,7 +38,9 @@ def main() -> None:
     )
     models: dict[str, LinearClassifier] = {
         "full-batch": LogisticRegression(),
-        "stochastic": SGDClassifier(loss="log_loss", alpha=1e-6, average=True, random_state=0),
+        "stochastic": SGDClassifier(
+            loss="log_loss", learning_rate="invscaling", eta0=0.05, average=True, random_state=0
+        ),
     }
     table = Table("Descent", "Steps", box=None, padding=(0, 3, 0, 0))
     table.add_column("Accuracy on flights not seen", justify="right")

@@ -9,7 +9,7 @@ def test_classifier_options_are_the_estimators_parameters(shoal_command, labelle
     result = shoal_command(
         *("fit", "sgd-classifier", labelled, "--target", "y", "--columns", "a,b"),
         *("--loss", "log_loss", "--penalty", "elasticnet", "--alpha", 0.01, "--l1-ratio", 0.3),
-        *("--max-iter", 7, "--tol", 0.0, "--learning-rate", "invscaling", "--eta0", 0.1),
+        *("--max-iter", 70, "--tol", 0.01, "--learning-rate", "invscaling", "--eta0", 0.1),
         *("--batch-size", 4, "--seed", 3, "--out", tmp_path / "model"),
     )
     assert result.exit_code == 0, result.stderr
@@ -19,8 +19,8 @@ def test_classifier_options_are_the_estimators_parameters(shoal_command, labelle
         penalty="elasticnet",
         alpha=0.01,
         l1_ratio=0.3,
-        max_iter=7,
-        tol=0.0,
+        max_iter=70,
+        tol=0.01,
         learning_rate="invscaling",
         eta0=0.1,
         batch_size=4,
@@ -34,13 +34,13 @@ def test_classifier_options_are_the_estimators_parameters(shoal_command, labelle
 def test_regressor_options_are_the_estimators_parameters(shoal_command, rows, tmp_path):
     result = shoal_command(
         *("fit", "sgd-regressor", rows, "--target", "b", "--columns", "a", "--missing", "drop"),
-        *("--loss", "huber", "--penalty", "none", "--max-iter", 9, "--eta0", 0.001),
+        *("--loss", "huber", "--penalty", "none", "--max-iter", 900, "--eta0", 0.001),
         *("--out", tmp_path / "model"),
     )
     assert result.exit_code == 0, result.stderr
     assert "of numbers: " in result.stdout
     found = load_model(tmp_path / "model")
-    assert (found.loss, found.penalty, found.max_iter, found.eta0) == ("huber", None, 9, 0.001)
+    assert (found.loss, found.penalty, found.max_iter, found.eta0) == ("huber", None, 900, 0.001)
     expected = linear_model.SGDRegressor(**found.get_params())
     expected.fit(open_dataset(rows, features=["a"], target="b", missing="drop"))
     assert np.array_equal(found.coef_, expected.coef_)

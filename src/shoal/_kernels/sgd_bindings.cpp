@@ -142,7 +142,7 @@ template <class T> class ContiguousRows {
     explicit ContiguousRows(const Matrix<T> &x) : rows_{x.data, x.row_stride, x.columns} {
         if (x.column_stride == 1) return;
         copy_.resize(x.rows * x.columns);
-        for_each_strip(x, nullptr, x.rows, [&](const Strip<T> &strip) {
+        for_each_strip(x, [&](const Strip<T> &strip) {
             for (int64_t r = 0; r < strip.count; ++r)
                 std::copy_n(strip.row(r), strip.width,
                             copy_.data() + (strip.first + r) * x.columns + strip.column);
