@@ -1,5 +1,6 @@
 """Scales: what they promise about overflow and rounding."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -8,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shoal import _kernels
-from shoal.statistics.fixed_point import MOST_EXPONENT, choose_scale, to_float
+from shoal.data.block import Block
+from shoal.statistics.fixed_point import MOST_EXPONENT, add_weights, choose_scale, to_float
 
 finite = st.floats(allow_nan=False, allow_infinity=False, width=64)
 
@@ -120,3 +122,15 @@ def test_columns_keep_their_own_scale():
         low_bits=scale.low_bits,
     )
     np.testing.assert_array_equal(to_float(sums, scale), X.sum(axis=0))
+
+
+@pytest.mark.parametrize("largest", [1.0, 0.3, 7.0])
+def test_rows_without_weights_weigh_what_ones_do(largest):
+    scale = choose_scale(largest, 1000, np.float64)
+    rows = Block(np.zeros((137, 1)), 0, np.zeros(1), np.zeros(1))
+    ones = replace(rows, sample_weight=np.ones(137))
+    found = np.zeros((2, 2), np.int64)
+    add_weights(found[0], rows, scale)
+    add_weights(found[1], ones, scale)
+    np.testing.assert_array_equal(*found)
+    assert to_float(found[0], scale) == 137

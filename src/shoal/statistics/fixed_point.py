@@ -9,6 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from shoal import _kernels
+from shoal.data.block import Block
+
 MOST_BITS = 50
 SUM_BITS = 62
 LEAST_EXPONENT, MOST_EXPONENT = -1022, 1023  # 2**exponent is a normal float64
@@ -124,3 +127,13 @@ def _normalised(
     left = low_bits - shift
     rest = low & ((np.int64(1) << left) - 1)
     return (high << shift) | (low >> left) | (rest != 0), shift
+
+
+def add_weights(sums: NDArray[np.int64], block: Block, scale: Scale) -> None:
+    """Add the weights of a block's rows, 1 each where there are none, to `sums`, (limbs,)."""
+    exponent = int(scale.exponents)
+    if block.sample_weight is None:
+        # A 1 is a whole number of units: this many of them are what adding ones would give.
+        sums[0] += block.n_rows << exponent
+    else:
+        _kernels.sum_values(block.sample_weight, exponent, scale.low_bits, sums)

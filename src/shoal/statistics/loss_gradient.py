@@ -11,9 +11,9 @@ from shoal._typing import Float64Array, Int32Array, Int64Array
 from shoal.data.block import Block
 from shoal.engines.statistic import Statistic
 from shoal.losses import Loss
-from shoal.statistics.fixed_point import Scale, choose_scale, to_float
+from shoal.statistics.fixed_point import Scale, add_weights, choose_scale, to_float
 from shoal.statistics.range import ColumnRange
-from shoal.statistics.target_codes import TargetCodes
+from shoal.statistics.target_range import targets_of
 
 #: What the kernels take.
 _MOST_EXPONENT = 900
@@ -87,8 +87,6 @@ class LossGradient(Statistic[ExactLossSums, LossSums]):
         The point m.
     is_centring : bool
         Whether rows are centred in the pass.
-    codes : TargetCodes
-        One target for each output, or one for all.
     column_exponents : ndarray of shape (n_features,), int32
         Powers of two that bring each column below 1.
     gradient_scale, value_scale, weight_scale : Scale
@@ -101,7 +99,6 @@ class LossGradient(Statistic[ExactLossSums, LossSums]):
     intercept: Float64Array
     shift: Float64Array
     is_centring: bool
-    codes: TargetCodes
     column_exponents: Int32Array
     gradient_scale: Scale
     value_scale: Scale
@@ -121,16 +118,15 @@ class LossGradient(Statistic[ExactLossSums, LossSums]):
         dtype: DTypeLike,
         is_sparse: bool,
         target_range: tuple[float, float],
-        codes: TargetCodes | None = None,
         bound: float | None = None,
     ) -> Self:
         """The statistic for rows of a known range.
 
         ``dtype`` is that of the rows: float32 gets one limb. ``is_sparse`` says whether they are
-        CSR. ``target_range`` is the smallest and
-        largest target after encoding. ``bound`` is on the magnitude of weighted derivatives; where
-        the loss has none of its own the default cannot be exceeded, but may be so large that the
-        fixed point loses digits: a few times the largest gradient of the pass before is better.
+        CSR. ``target_range`` is the smallest and largest target. ``bound`` is on the magnitude of
+        weighted derivatives; where the loss has none of its own the default cannot be exceeded,
+        but may be so large that the fixed point loses digits: a few times the largest gradient of
+        the pass before is better.
         """
         is_centring = not is_sparse and np.dtype(dtype) == np.float64
         distance = found.largest_distance(shift)
@@ -149,7 +145,6 @@ class LossGradient(Statistic[ExactLossSums, LossSums]):
             np.ascontiguousarray(intercept, dtype=np.float64),
             np.ascontiguousarray(shift, dtype=np.float64),
             is_centring,
-            TargetCodes() if codes is None else codes,
             np.clip(-np.frexp(largest)[1], -_MOST_EXPONENT, _MOST_EXPONENT).astype(np.int32),
             choose_scale(bound, n_terms, dtype),
             choose_scale(value_bound, n_terms, np.float64),
@@ -157,10 +152,6 @@ class LossGradient(Statistic[ExactLossSums, LossSums]):
             bound,
             value_bound,
         )
-
-    @property
-    def beside_row_bytes(self) -> int:
-        return self.codes.beside_row_bytes
 
     def zero(self) -> ExactLossSums:
         limbs = self.gradient_scale.limbs
@@ -180,7 +171,7 @@ class LossGradient(Statistic[ExactLossSums, LossSums]):
             "intercept": self.intercept if self.is_centring else self._intercept_of_zero,
             "loss": self.loss.kernel[0],
             "parameter": self.loss.kernel[1],
-            "target": self.codes(block),
+            "target": targets_of(block),
             "weights": weight,
             "gradient_exponent": int(self.gradient_scale.exponents),
             "value_exponent": int(self.value_scale.exponents),
@@ -195,12 +186,7 @@ class LossGradient(Statistic[ExactLossSums, LossSums]):
             _kernels.linear_gradient(X, shift=shift, **arguments)
         else:
             _kernels.linear_gradient_csr(X.data, X.indices, X.indptr, **arguments)
-        _kernels.sum_values(
-            np.ones(block.n_rows) if weight is None else weight,
-            int(self.weight_scale.exponents),
-            self.weight_scale.low_bits,
-            partial.weight,
-        )
+        add_weights(partial.weight, block, self.weight_scale)
         return partial
 
     def merge(self, partial: ExactLossSums, other: ExactLossSums) -> ExactLossSums:

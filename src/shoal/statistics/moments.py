@@ -8,7 +8,7 @@ from shoal import _kernels
 from shoal._typing import Float64Array, Int64Array
 from shoal.data.block import Block
 from shoal.engines.statistic import Statistic
-from shoal.statistics.fixed_point import Scale, choose_scale, to_float
+from shoal.statistics.fixed_point import Scale, add_weights, choose_scale, to_float
 from shoal.statistics.range import ColumnRange
 
 
@@ -94,13 +94,7 @@ class Moments(Statistic[ExactMoments, ColumnMoments]):
             _kernels.column_moments(X, self.middle, *scales, *into, **options)
         else:
             _kernels.column_moments_csr(X.data, X.indices, X.indptr, *scales, *into, **options)
-        weight = block.sample_weight
-        _kernels.sum_values(
-            np.ones(block.n_rows) if weight is None else weight,
-            int(self.weight_scale.exponents),
-            self.weight_scale.low_bits,
-            partial.weight,
-        )
+        add_weights(partial.weight, block, self.weight_scale)
         return partial
 
     def merge(self, partial: ExactMoments, other: ExactMoments) -> ExactMoments:
