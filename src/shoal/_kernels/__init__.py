@@ -55,3 +55,7 @@ pairwise_min_separation: Callable[..., NDArray[np.float64]] = _native.pairwise_m
 own_distances: Callable[..., None] = _native.own_distances
 own_distances_csr: Callable[..., None] = _native.own_distances_csr
 squared_distances: Callable[..., None] = _native.squared_distances
+nearest_rows: Callable[..., None] = _native.nearest_rows
+rows_within: Callable[..., tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]] = (
+    _native.rows_within
+)

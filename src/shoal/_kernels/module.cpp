@@ -20,6 +20,7 @@ const char *best_instruction_set() {
 void bind_columns(nb::module_ &m);
 void bind_distances(nb::module_ &m);
 void bind_gram(nb::module_ &m);
+void bind_neighbors(nb::module_ &m);
 
 }  // namespace shoal
 
@@ -28,5 +29,6 @@ NB_MODULE(SHOAL_MODULE, m) {
     shoal::bind_columns(m);
     shoal::bind_distances(m);
     shoal::bind_gram(m);
+    shoal::bind_neighbors(m);
     shoal::bind_assign(m);
 }
