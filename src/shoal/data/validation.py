@@ -31,7 +31,9 @@ def fit_dataset(
     return dataset
 
 
-def predict_dataset(estimator: Any, X: Any, *, sample_weight: Any = None) -> Dataset:
+def predict_dataset(
+    estimator: Any, X: Any, *, target: Any = None, sample_weight: Any = None
+) -> Dataset:
     """`X` opened as a dataset of the features that `estimator` was fitted with.
 
     Files may have more columns: those are passed over. Values take the type of the fit, where
@@ -39,7 +41,7 @@ def predict_dataset(estimator: Any, X: Any, *, sample_weight: Any = None) -> Dat
     """
     names = getattr(estimator, "feature_names_in_", None)
     if is_paths(X) and names is not None:
-        return open_dataset(X, features=list(names), sample_weight=sample_weight)
+        return open_dataset(X, features=list(names), target=target, sample_weight=sample_weight)
     if isinstance(X, Dataset):
         if names is not None and tuple(names) != X.feature_names:
             raise ColumnError(
@@ -48,7 +50,7 @@ def predict_dataset(estimator: Any, X: Any, *, sample_weight: Any = None) -> Dat
             )
         _check_count(estimator, X)
         return X
-    dataset = open_dataset(X, sample_weight=sample_weight)
+    dataset = open_dataset(X, target=target, sample_weight=sample_weight)
     if not is_paths(X):
         validate_data(estimator, X, reset=False, skip_check_array=True)
     _check_count(estimator, dataset)

@@ -1,0 +1,5 @@
+"""Nearest neighbours."""
+
+from shoal.neighbors.nearest_neighbors import NearestNeighbors
+
+__all__ = ["NearestNeighbors"]
