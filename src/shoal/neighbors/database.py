@@ -113,11 +113,12 @@ class Database:
         for part, start in zip(self._typed(self.dtype, metric), self._starts, strict=False):
             for block in query_batches(part, row_bytes):
                 places = block.row_numbers + start
+                here = np.ones(len(places), dtype=bool)
                 if len(self.removed):
                     here = ~is_among(places, self.removed)
-                    block, places = replace(block, X=block.X[here]), places[here]
-                if block.n_rows:
-                    yield replace(block, rows=self._numbers(places), target=None)
+                if here.any():
+                    numbers = self._numbers(places[here])
+                    yield replace(block, X=block.X[here], rows=numbers, target=None)
 
     def _folds(
         self,

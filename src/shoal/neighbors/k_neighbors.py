@@ -1,5 +1,6 @@
 """The k nearest rows of queries."""
 
+from collections.abc import Iterator
 from numbers import Integral
 from typing import Any
 
@@ -53,7 +54,7 @@ class KNeighbors(NeighborModel):
         k = self._checked_n_neighbors(n_neighbors, n_queries, X is None)
         distances = np.full((n_queries, k), np.nan)
         rows = np.full((n_queries, k), -1, dtype=np.int64)
-        for block in batches(_query_bytes(k)):
+        for block in batches(query_bytes(k)):
             found = self._nearest(block, k, X is None)
             distances[block.row_numbers], rows[block.row_numbers] = found.distances, found.rows
         return (distances, rows) if return_distance else rows
@@ -99,6 +100,12 @@ class KNeighbors(NeighborModel):
             )
         return found
 
+    def _nearest_batches(self, X: Any, beside_bytes: int) -> tuple[int, Iterator[Block]]:
+        """How many queries there are, and these batch by batch, with so many bytes beside each."""
+        n_queries, batches = self._queries(X)
+        k = self._checked_n_neighbors(None, n_queries, X is None)
+        return n_queries, batches(query_bytes(k) + beside_bytes)
+
     def _checked_n_neighbors(self, n_neighbors: Any, n_queries: int, own: bool) -> int:
         k = self.n_neighbors if n_neighbors is None else n_neighbors
         if isinstance(k, bool) or not isinstance(k, Integral):
@@ -119,7 +126,7 @@ class KNeighbors(NeighborModel):
         check_number(self, "n_neighbors", 1, integer=True)
 
 
-def _query_bytes(n_neighbors: int) -> int:
+def query_bytes(n_neighbors: int) -> int:
     """What is held of each query while neighbours are looked for: pairs, and candidates."""
     return 16 * 4 * n_neighbors + 8 * (2 * n_neighbors + 16)
 
@@ -133,6 +140,7 @@ def _without_self(found: Neighbors, own: AnyArray) -> Neighbors:
 
 
 def check_mode(mode: str) -> None:
+    """Raise ParameterError unless a graph can have such edges."""
     if mode not in {"connectivity", "distance"}:
         raise ParameterError(
             f'Unsupported mode, must be one of "connectivity", or "distance" but got "{mode}" '
