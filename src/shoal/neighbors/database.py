@@ -120,6 +120,14 @@ class Database:
                     numbers = self._numbers(places[here])
                     yield replace(block, X=block.X[here], rows=numbers, target=None)
 
+    def dense(self, metric: Metric) -> tuple[AnyArray, Int64Array]:
+        """All rows in memory, C-contiguous, and their numbers."""
+        blocks = list(self.batches(metric, 0))
+        return (
+            np.concatenate([block.X for block in blocks]),
+            np.concatenate([block.row_numbers for block in blocks]),
+        )
+
     def _folds(
         self,
         queries: AnyArray,

@@ -5,6 +5,7 @@ from typing import ClassVar, Self
 
 from shoal._typing import AnyArray, Int64Array
 from shoal.data.dataset import Dataset
+from shoal.exceptions import ParameterError
 from shoal.neighbors.database import Database
 from shoal.statistics.metric import Metric
 from shoal.statistics.nearest_rows import Neighbors
@@ -26,8 +27,8 @@ class Index(ABC):
 
     @classmethod
     @abstractmethod
-    def build(cls, database: Database, metric: Metric) -> Self:
-        """The index of these rows."""
+    def build(cls, database: Database, metric: Metric, leaf_size: int = 30) -> Self:
+        """The index of these rows, with about `leaf_size` of them in a leaf if it has leaves."""
 
     @abstractmethod
     def query(self, queries: AnyArray, n_neighbors: int) -> Neighbors:
@@ -44,3 +45,12 @@ class Index(ABC):
     @abstractmethod
     def remove(self, rows: Int64Array) -> Self:
         """The index without the rows of these numbers, ascending."""
+
+
+def require_euclidean(metric: Metric, algorithm: str) -> None:
+    """Raise ParameterError where an index cannot answer by this metric."""
+    if not metric.is_euclidean:
+        raise ParameterError(
+            f"algorithm={algorithm!r} answers by 'euclidean', 'sqeuclidean' or 'cosine' distances, "
+            f"not by {metric.name!r}. Use algorithm='brute' or 'auto'."
+        )

@@ -84,7 +84,7 @@ class NeighborModel(BaseEstimator, ABC):
             self.effective_metric_ = metric.name
             self.effective_metric_params_ = dict(metric.parameters)
             self._start(dataset)
-            self._keep(build_index(self.algorithm, Database.of(dataset), metric))
+            self._keep(build_index(self.algorithm, Database.of(dataset), metric, self.leaf_size))
         return self
 
     def _add_rows(self, X: Any, y: Any, features: Sequence[str | int] | None) -> Self:

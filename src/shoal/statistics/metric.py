@@ -68,8 +68,8 @@ class Metric:
 
     @property
     def is_euclidean(self) -> bool:
-        """Whether the order of neighbours is that of euclidean distances of the rows."""
-        return self.name in {"euclidean", "sqeuclidean"}
+        """Whether neighbours are those by euclidean distances of the rows, or of unit rows."""
+        return self.name in {"euclidean", "sqeuclidean", "cosine"}
 
     def check_width(self, n_features: int) -> None:
         """Raise DataError where the metric does not take so many features."""
