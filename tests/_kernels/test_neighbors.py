@@ -26,9 +26,7 @@ def nearest(
     numbers = np.arange(len(X)) if numbers is None else numbers
     for i in range(0, len(X), step):
         part = slice(i, i + step)
-        kernels.nearest_rows(
-            X[part], numbers[part], queries, shift, distances, rows, inner_product
-        )
+        kernels.nearest_rows(X[part], numbers[part], queries, shift, distances, rows, inner_product)
     return distances, rows
 
 
@@ -155,9 +153,7 @@ def test_rows_of_negative_numbers_do_not_count(
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_largest_inner_products(
-    kernels: ModuleType, rng: np.random.Generator, dtype: type
-) -> None:
+def test_largest_inner_products(kernels: ModuleType, rng: np.random.Generator, dtype: type) -> None:
     X, queries = blobs(rng, 700, 13, 21, dtype)
     distances, rows = nearest(kernels, X, queries, 6, inner_product=True, step=90)
     truth = -(queries.astype(np.float64) @ X.astype(np.float64).T)

@@ -110,7 +110,9 @@ class Database:
 
     def batches(self, metric: Metric, row_bytes: int) -> Iterator[Block]:
         """All rows as queries, so many at a time; row numbers are those of this database."""
-        for part, start in zip(self._typed(self.dtype, metric), self._starts, strict=False):
+        for part, start in zip(
+            self._typed(metric.dtype(self.dtype), metric), self._starts, strict=False
+        ):
             for block in query_batches(part, row_bytes):
                 places = block.row_numbers + start
                 here = np.ones(len(places), dtype=bool)
@@ -135,7 +137,7 @@ class Database:
         statistic: Callable[..., Statistic[Any, Result]],
     ) -> Iterable[Result]:
         """What `statistic` finds in each part."""
-        dtype = np.result_type(queries.dtype, self.dtype)
+        dtype = metric.dtype(queries.dtype, self.dtype)
         queries = np.ascontiguousarray(queries, dtype=dtype)
         engine = current_engine()
         bounds = zip(self._typed(dtype, metric), self._starts, self._starts[1:], strict=False)

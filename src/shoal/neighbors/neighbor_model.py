@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Self
 
-import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
@@ -116,7 +115,7 @@ class NeighborModel(BaseEstimator, ABC):
         if X is None:
             return database.n_rows, partial(database.batches, self._metric)
         dataset = predict_dataset(self, X)
-        dtype = np.result_type(dataset.dtype, database.dtype)
+        dtype = self._metric.dtype(dataset.dtype, database.dtype)
         unit_rows = self._metric.name == "cosine"
         dataset = replace(dataset, dtype=dtype, unit_rows=unit_rows)
         return dataset.n_rows, partial(query_batches, dataset)

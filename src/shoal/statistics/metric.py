@@ -71,6 +71,13 @@ class Metric:
         """Whether neighbours are those by euclidean distances of the rows, or of unit rows."""
         return self.name in {"euclidean", "sqeuclidean", "cosine"}
 
+    def dtype(self, *dtypes: Any) -> np.dtype[Any]:
+        """The type that rows and queries of these types are compared in.
+
+        Rows are scaled to unit length in float64, so that rounding them moves no neighbour.
+        """
+        return np.result_type(*dtypes, *([np.float64] if self.name == "cosine" else []))
+
     def check_width(self, n_features: int) -> None:
         """Raise DataError where the metric does not take so many features."""
         if self.name == "haversine" and n_features != 2:
