@@ -98,7 +98,7 @@ class Database:
         ):
             best = best.merge(found)
         numbered = np.where(best.rows == NO_ROW, NO_ROW, self._numbers(best.rows))
-        return Neighbors(best.distances, numbered)
+        return Neighbors(metric.distances(best.distances), numbered)
 
     def within(self, queries: AnyArray, radius: float, metric: Metric) -> Pairs:
         """The rows at a distance of at most `radius`; a pass over all rows."""

@@ -87,7 +87,7 @@ class Metric:
             )
 
     def distances(self, reduced: Float64Array) -> Float64Array:
-        """Distances from what the tile works with."""
+        """Distances from what the tile works with; those of other metrics are distances."""
         if self.name == "euclidean":
             return np.sqrt(reduced)
         return reduced / 2 if self.name == "cosine" else reduced

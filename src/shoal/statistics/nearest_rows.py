@@ -57,7 +57,9 @@ class NearestRows(Statistic[Neighbors, Neighbors]):
         Of the type of the data.
     n_neighbors : int
     metric : Metric
-        For cosine, rows and queries are of unit length.
+        For cosine, rows and queries are of unit length. Distances are as ``Metric.distances``
+        takes them: squared for euclidean ones, so that results can be merged before roots make
+        ties of them.
     first_row : int, default=0
         Added to row numbers.
     removed : ndarray of shape (n_removed,), int64
@@ -95,7 +97,7 @@ class NearestRows(Statistic[Neighbors, Neighbors]):
     def result(self, partial: Neighbors) -> Neighbors:
         found = partial.rows != NO_ROW
         return Neighbors(
-            np.where(found, self.metric.distances(partial.distances), np.inf),
+            partial.distances,
             np.where(found, partial.rows + self.first_row * found, NO_ROW),
         )
 
