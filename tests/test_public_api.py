@@ -53,7 +53,9 @@ def test_the_top_level_loads_no_layer() -> None:
     assert [name for name in loaded if name.startswith("shoal.")] == []
 
 
-@pytest.mark.parametrize("module", ["cli", "cluster", "data.open", "engines.local", "inspection"])
+@pytest.mark.parametrize(
+    "module", ["cli", "cluster", "data.open", "engines.local", "inspection", "neighbors"]
+)
 def test_layers_load_no_optional_package(module: str) -> None:
     # scikit-learn itself imports pandas where it is installed.
     loaded = _modules_loaded_by(f"import shoal.{module}", after="import sklearn.utils.validation")

@@ -12,11 +12,11 @@ from shoal.neighbors.brute import Brute
 from shoal.neighbors.database import Database
 from shoal.neighbors.index import require_euclidean
 from shoal.neighbors.kd_tree import KdTree
-from shoal.neighbors.partition import Partition
+from shoal.neighbors.grouped_rows import GroupedRows
 from shoal.statistics.metric import Metric
 from shoal.testing.bits import bits
 
-INDEXES = (Brute, KdTree, Partition)
+INDEXES = (Brute, KdTree, GroupedRows)
 EUCLIDEAN = Metric("euclidean")
 
 

@@ -8,10 +8,10 @@ from shoal.neighbors.brute import Brute
 from shoal.neighbors.database import Database
 from shoal.neighbors.index import Index
 from shoal.neighbors.kd_tree import KdTree
-from shoal.neighbors.partition import Partition
+from shoal.neighbors.grouped_rows import GroupedRows
 from shoal.statistics.metric import Metric
 
-_INDEXES: dict[str, type[Index]] = {index.name: index for index in (Brute, KdTree, Partition)}
+_INDEXES: dict[str, type[Index]] = {index.name: index for index in (Brute, KdTree, GroupedRows)}
 
 ALGORITHMS = ("auto", *_INDEXES)
 
@@ -41,7 +41,7 @@ def build_index(algorithm: str, database: Database, metric: Metric, leaf_size: i
         if database.n_features <= _TREE_FEATURES and database.n_rows >= _TREE_ROWS:
             return KdTree.build(database, metric, leaf_size)
         if database.n_rows >= _GROUPED_ROWS:
-            grouped = Partition.build(database, metric)
+            grouped = GroupedRows.build(database, metric)
             some = grouped.rows[:: max(1, len(grouped.rows) // _N_TRIED)]
             if grouped.share_visited(np.ascontiguousarray(some), 5) <= _SHARE_VISITED:
                 return grouped

@@ -6,12 +6,12 @@ from tests.neighbors.rows import blobs
 
 from shoal import LocalEngine, open_dataset
 from shoal.neighbors.database import Database
-from shoal.neighbors.partition import Partition
+from shoal.neighbors.grouped_rows import GroupedRows
 from shoal.statistics.metric import Metric
 
 
 def built(X):
-    return Partition.build(Database.of(open_dataset(X)), Metric("euclidean"))
+    return GroupedRows.build(Database.of(open_dataset(X)), Metric("euclidean"))
 
 
 def test_most_groups_are_skipped_where_rows_are_grouped():

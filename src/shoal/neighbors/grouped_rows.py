@@ -32,7 +32,7 @@ _ROWS_A_GROUP = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Partition(Index):
+class GroupedRows(Index):
     r"""Rows grouped by K-means; groups that the triangle inequality rules out are skipped.
 
     No row of a group with centre :math:`c` and radius :math:`r` is nearer to :math:`q` than
@@ -175,7 +175,7 @@ class Partition(Index):
 class _Search:
     """Some queries in search of groups."""
 
-    def __init__(self, index: Partition, queries: AnyArray) -> None:
+    def __init__(self, index: GroupedRows, queries: AnyArray) -> None:
         dtype = np.result_type(index.rows, queries)
         self.queries = np.ascontiguousarray(queries, dtype=dtype)
         self.shift = middle(index.centers)
