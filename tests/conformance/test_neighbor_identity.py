@@ -124,16 +124,19 @@ def test_instruction_sets(X, queries, tmp_path, instruction_set):
     assert np.load(names[2]).tobytes() == model.predict_proba(queries).tobytes()
 
 
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
 def test_workers(X, folder, queries, reference):
     distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=":0"
-    ) as cluster:
-        with shoal.DaskEngine(cluster):
-            assert found(folder, queries) == reference
-            assert found(X, queries, algorithm="brute") == reference
-            model = KNeighborsClassifier(5).fit(folder, (X[:, 0] > 3).astype(int))
-            shares = bits(model.predict_proba(queries))
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=":0"
+        ) as cluster,
+        shoal.DaskEngine(cluster),
+    ):
+        assert found(folder, queries) == reference
+        assert found(X, queries, algorithm="brute") == reference
+        model = KNeighborsClassifier(5).fit(folder, (X[:, 0] > 3).astype(int))
+        shares = bits(model.predict_proba(queries))
     with LocalEngine(n_threads=1):
         local = KNeighborsClassifier(5, algorithm="brute").fit(X, (X[:, 0] > 3).astype(int))
         assert bits(local.predict_proba(queries)) == shares

@@ -6,9 +6,9 @@ from shoal.engines.current import current_engine
 from shoal.engines.local import LocalEngine
 from shoal.neighbors.brute import Brute
 from shoal.neighbors.database import Database
+from shoal.neighbors.grouped_rows import GroupedRows
 from shoal.neighbors.index import Index
 from shoal.neighbors.kd_tree import KdTree
-from shoal.neighbors.grouped_rows import GroupedRows
 from shoal.statistics.metric import Metric
 
 _INDEXES: dict[str, type[Index]] = {index.name: index for index in (Brute, KdTree, GroupedRows)}
