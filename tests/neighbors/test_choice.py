@@ -22,10 +22,10 @@ def test_a_name_is_a_name(algorithm):
 
 
 def test_a_tree_for_many_rows_of_few_features():
-    assert chosen(blobs(3000, 3)) == "kd_tree"
-    assert chosen(blobs(3000, 3), "cosine") == "kd_tree"
-    assert chosen(blobs(300, 3)) == "brute"
-    assert chosen(blobs(3000, 30)) == "brute"
+    assert chosen(blobs(12_000, 3)) == "kd_tree"
+    assert chosen(blobs(12_000, 3), "cosine") == "kd_tree"
+    assert chosen(blobs(3000, 3)) == "brute"
+    assert chosen(blobs(12_000, 30)) == "brute"
 
 
 def test_groups_where_a_sample_skips_most(monkeypatch):
@@ -37,7 +37,7 @@ def test_groups_where_a_sample_skips_most(monkeypatch):
 
 
 def test_brute_force_for_what_lies_elsewhere(tmp_path):
-    X = blobs(3000, 3)
+    X = blobs(12_000, 3)
     assert chosen(X, "manhattan") == "brute"
     assert chosen(sparse.csr_array(X)) == "brute"
     assert chosen(parquet(X, tmp_path / "x.parquet")) == "brute"

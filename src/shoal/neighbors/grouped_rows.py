@@ -213,13 +213,16 @@ def _radii(rows: AnyArray, centers: AnyArray, groups: Int64Array) -> Float64Arra
 
 
 def _centers(rows: AnyArray) -> AnyArray:
-    """Centres of about as many groups as groups have rows, from a sample of the rows."""
+    """Centres of about as many groups as groups have rows, from a sample of the rows.
+
+    Better first centres would take several times as long as all else.
+    """
     n_groups = max(1, int(np.sqrt(len(rows))))
     sample = rows[:: max(1, len(rows) // (_ROWS_A_GROUP * n_groups))]
     # Scaled by a power of two, so that no sum of squares overflows.
     _, exponent = np.frexp(np.abs(sample).max())
     sample = np.ldexp(sample, -exponent)
-    model = KMeans(n_groups, max_iter=10, random_state=0)
+    model = KMeans(n_groups, init="random", n_init=1, max_iter=10, random_state=0)
     with warnings.catch_warnings():
         # Groups without rows do no harm.
         warnings.simplefilter("ignore", ConvergenceWarning)
