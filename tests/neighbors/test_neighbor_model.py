@@ -11,11 +11,12 @@ from scipy import sparse
 from sklearn.exceptions import NotFittedError
 from tests.neighbors.rows import blobs, parquet, ties
 
-from shoal import LocalEngine, open_dataset
+from shoal import LocalEngine, open_dataset, save_model
 from shoal.exceptions import (
     ColumnError,
     CorruptFileError,
     DataError,
+    ModelFileError,
     NonFiniteError,
     ParameterError,
 )
@@ -114,6 +115,12 @@ def test_models_can_be_pickled():
     model = KNeighborsClassifier().fit(blobs(), np.arange(300) % 3).forget([3])
     again = pickle.loads(pickle.dumps(model))
     assert bits(again.predict_proba(blobs())) == bits(model.predict_proba(blobs()))
+
+
+def test_model_files_are_refused(tmp_path):
+    with pytest.raises(ModelFileError, match="KNeighborsClassifier cannot be saved"):
+        save_model(KNeighborsClassifier().fit(blobs(), np.arange(300) % 3), tmp_path / "m.shoal")
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_fails_changes_nothing():

@@ -85,7 +85,7 @@ class AveragingRegressor(MultiOutputMixin, RegressorMixin, NeighborModel):
         ------
         NotFittedError, DataError, FileError
         """
-        check_is_fitted(self, "_index")
+        check_is_fitted(self, "index_")
         n_rows, batches = self._batches(X)
         averaged, shaped = self._averaged(X is None), self._targets.shaped
         predictions = ((block, shaped(averaged(block))) for block in batches)

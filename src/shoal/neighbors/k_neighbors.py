@@ -90,7 +90,7 @@ class KNeighbors(NeighborModel):
 
     def _nearest(self, block: Block, n_neighbors: int, own: bool) -> Neighbors:
         """The neighbours of a batch of queries; of rows of the model, all but themselves."""
-        found = self._index.query(block.X, n_neighbors + own)
+        found = self.index_.query(block.X, n_neighbors + own)
         if own:
             found = _without_self(found, block.row_numbers)
         if (found.rows == NO_ROW).any():

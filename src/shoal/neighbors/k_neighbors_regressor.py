@@ -41,6 +41,9 @@ class KNeighborsRegressor(AveragingRegressor, KNeighbors):
     ----------
     algorithm_ : str
         The index in use: what ``"auto"`` chose.
+    index_ : Index
+        The rows, and how neighbours are found among them. ``pickle`` stores it, `save_model` does
+        not.
     effective_metric_ : str or callable
     effective_metric_params_ : dict
     n_samples_fit_ : int

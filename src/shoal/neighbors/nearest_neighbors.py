@@ -44,6 +44,9 @@ class NearestNeighbors(KNeighbors, RadiusNeighbors):
     ----------
     algorithm_ : str
         The index in use: what ``"auto"`` chose.
+    index_ : Index
+        The rows, and how neighbours are found among them. ``pickle`` stores it, `save_model` does
+        not.
     effective_metric_ : str or callable
         The metric in use: ``"euclidean"`` for Minkowski's of power 2.
     effective_metric_params_ : dict

@@ -65,12 +65,12 @@ class NeighborModel(BaseEstimator, ABC):
         ParameterError
             A row is not there or is named twice, or none would be left.
         """
-        check_is_fitted(self, "_index")
+        check_is_fitted(self, "index_")
         numbers = checked_rows(rows, self.n_samples_fit_)
         if len(numbers):
             with restored_on_error(self):
                 self._drop(numbers)
-                self._keep(self._index.remove(numbers))
+                self._keep(self.index_.remove(numbers))
         return self
 
     def _fit_rows(self, X: Any, y: Any, features: Sequence[str | int] | None) -> Self:
@@ -87,31 +87,31 @@ class NeighborModel(BaseEstimator, ABC):
         return self
 
     def _add_rows(self, X: Any, y: Any, features: Sequence[str | int] | None) -> Self:
-        if not hasattr(self, "_index"):
+        if not hasattr(self, "index_"):
             return self._fit_rows(X, y, features)
         with restored_on_error(self):
             dataset = predict_dataset(self, X, target=y)
             _look_at_all_rows(dataset, self._metric)
             self._extend(dataset)
-            self._keep(self._index.add(dataset))
+            self._keep(self.index_.add(dataset))
         return self
 
     def _keep(self, index: Index) -> None:
-        self._index = index
+        self.index_ = index
         self.n_samples_fit_ = index.database.n_rows
         self.algorithm_ = index.name
 
     @property
     def _metric(self) -> Metric:
-        return self._index.metric
+        return self.index_.metric
 
     def _queries(self, X: Any) -> tuple[int, Callable[[int], Iterator[Block]]]:
         """How many rows `X` has, and how to read them with so many bytes found for each.
 
         None stands for the model's own rows.
         """
-        check_is_fitted(self, "_index")
-        database = self._index.database
+        check_is_fitted(self, "index_")
+        database = self.index_.database
         if X is None:
             return database.n_rows, partial(database.batches, self._metric)
         dataset = predict_dataset(self, X)

@@ -106,7 +106,7 @@ class RadiusNeighbors(NeighborModel):
 
     def _found(self, block: Block, radius: float | None, own: bool) -> Pairs:
         """The neighbours of a batch of queries; of rows of the model, all but themselves."""
-        found = self._index.query_radius(block.X, self.radius if radius is None else radius)
+        found = self.index_.query_radius(block.X, self.radius if radius is None else radius)
         if not own:
             return found
         others = found.rows != block.row_numbers[found.queries]

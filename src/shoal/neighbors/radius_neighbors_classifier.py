@@ -52,6 +52,9 @@ class RadiusNeighborsClassifier(VotingClassifier, RadiusNeighbors):
         Whether there are several outputs.
     algorithm_ : str
         The index in use: what ``"auto"`` chose.
+    index_ : Index
+        The rows, and how neighbours are found among them. ``pickle`` stores it, `save_model` does
+        not.
     effective_metric_ : str or callable
     effective_metric_params_ : dict
     n_samples_fit_ : int

@@ -95,7 +95,7 @@ class VotingClassifier(MultiOutputMixin, ClassifierMixin, NeighborModel):
         ------
         NotFittedError, DataError, FileError
         """
-        check_is_fitted(self, "_index")
+        check_is_fitted(self, "index_")
         n_rows, batches = self._batches(X)
         predictions = ((block, self._labels(votes)) for block, votes in self._votes(X, batches))
         if out is not None:
@@ -119,7 +119,7 @@ class VotingClassifier(MultiOutputMixin, ClassifierMixin, NeighborModel):
         ------
         As `predict`.
         """
-        check_is_fitted(self, "_index")
+        check_is_fitted(self, "index_")
         n_rows, batches = self._batches(X)
         parts = list(self._votes(X, batches))
         shares = [
