@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.conformance.test_bit_identity import KillSelf, KillWorker, clusters  # noqa: F401
+from tests.conformance.faults import KillSelf, KillWorker, local_clusters  # noqa: F401
 
 import shoal
 from shoal import LocalEngine
@@ -149,7 +149,7 @@ def test_driver_killed_and_resumed(folder, reference, tmp_path, monkeypatch, n_i
 
 
 @pytest.mark.parametrize("n_workers", [1, 2])
-def test_workers(folder, table, reference, clusters, n_workers):  # noqa: F811
+def test_workers(folder, table, reference, clusters, n_workers):
     X = np.stack([column.to_numpy() for column in table.columns[:6]], axis=1)
     with LocalEngine(1):
         of_arrays = bits(model().fit(X, table["y"].to_numpy()))
@@ -158,7 +158,7 @@ def test_workers(folder, table, reference, clusters, n_workers):  # noqa: F811
         assert bits(model().fit(X, table["y"].to_numpy())) == of_arrays
 
 
-def test_worker_killed_in_mid_fit(folder, reference, clusters):  # noqa: F811
+def test_worker_killed_in_mid_fit(folder, reference, clusters):
     cluster = clusters(2)
     process_id = cluster.workers[0].pid
     with shoal.DaskEngine(cluster):

@@ -65,3 +65,7 @@ loss_terms: Callable[..., None] = _native.loss_terms
 sgd: Callable[..., None] = _native.sgd
 sgd_csr: Callable[..., None] = _native.sgd_csr
 shuffled_rows: Callable[..., None] = _native.shuffled_rows
+nearest_rows: Callable[..., None] = _native.nearest_rows
+rows_within: Callable[..., tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]] = (
+    _native.rows_within
+)

@@ -1,0 +1,15 @@
+"""Nearest neighbours."""
+
+from shoal.neighbors.k_neighbors_classifier import KNeighborsClassifier
+from shoal.neighbors.k_neighbors_regressor import KNeighborsRegressor
+from shoal.neighbors.nearest_neighbors import NearestNeighbors
+from shoal.neighbors.radius_neighbors_classifier import RadiusNeighborsClassifier
+from shoal.neighbors.radius_neighbors_regressor import RadiusNeighborsRegressor
+
+__all__ = [
+    "KNeighborsClassifier",
+    "KNeighborsRegressor",
+    "NearestNeighbors",
+    "RadiusNeighborsClassifier",
+    "RadiusNeighborsRegressor",
+]

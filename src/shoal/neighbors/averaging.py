@@ -1,0 +1,116 @@
+"""Regression by the neighbours' average."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from os import PathLike
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import MultiOutputMixin, RegressorMixin
+from sklearn.utils.validation import check_is_fitted
+
+from shoal._typing import Float64Array, Int64Array
+from shoal.data.block import Block
+from shoal.data.dataset import Dataset
+from shoal.neighbors.neighbor_model import NeighborModel
+from shoal.neighbors.prediction import collected, written
+from shoal.neighbors.targets import Targets
+from shoal.neighbors.weights import Weights, check_weights
+
+
+class AveragingRegressor(MultiOutputMixin, RegressorMixin, NeighborModel):
+    """A regressor that averages the targets of rows."""
+
+    weights: Weights
+
+    @abstractmethod
+    def _averaged(self, own: bool) -> Callable[[Block], Float64Array]:
+        """How a batch's averages are found, shape (n_queries, n_outputs)."""
+
+    @abstractmethod
+    def _batches(self, X: Any) -> tuple[int, Iterator[Block]]:
+        """How many queries there are, and these batch by batch."""
+
+    def fit(self, X: Any, y: Any = None, *, features: Sequence[str | int] | None = None) -> Self:
+        """Take the rows and their targets.
+
+        Parameters
+        ----------
+        X : path, glob, folder, array-like, sparse matrix, data frame, Dask collection or Dataset
+            Whatever `shoal.open_dataset` takes, of shape (n_rows, n_features).
+        y : array-like of shape (n_rows,) or (n_rows, n_outputs), or column name
+            The target of each row; not needed where a Dataset has a target.
+        features : sequence of str or int, default=None
+            The columns that distances are taken by; all but `y` by default.
+
+        Returns
+        -------
+        self
+        """
+        return self._fit_rows(X, y, features)
+
+    def partial_fit(
+        self, X: Any, y: Any = None, *, features: Sequence[str | int] | None = None
+    ) -> Self:
+        """Add rows: the model is that of a fit with all rows so far, to the last bit.
+
+        Parameters
+        ----------
+        X, y, features : as for `fit`
+
+        Returns
+        -------
+        self
+        """
+        return self._add_rows(X, y, features)
+
+    def predict(self, X: Any, *, out: str | PathLike[str] | None = None) -> Any:
+        """Give the weighted average of the neighbours' targets of each query.
+
+        Parameters
+        ----------
+        X : path, array-like, sparse matrix, data frame, Dask collection, Dataset or None
+            The queries. None: each of the model's rows, by all others.
+        out : path, default=None
+            A Parquet file to write instead: one column, ``prediction``, one row a row of `X`,
+            null where a row was dropped. It appears whole or not at all.
+
+        Returns
+        -------
+        predictions : ndarray of shape (n_queries,) or (n_queries, n_outputs), float64, or \
+                pathlib.Path
+            The path, with `out`.
+
+        Raises
+        ------
+        NotFittedError, DataError, FileError
+        """
+        check_is_fitted(self, "index_")
+        n_rows, batches = self._batches(X)
+        averaged, shaped = self._averaged(X is None), self._targets.shaped
+        predictions = ((block, shaped(averaged(block))) for block in batches)
+        if out is not None:
+            n_outputs = self._y.shape[1]
+            return written(out, "prediction", np.float64, predictions, n_rows, n_outputs)
+        return collected(n_rows, predictions)
+
+    def _start(self, dataset: Dataset) -> None:
+        self._keep_targets(Targets.of(dataset))
+
+    def _extend(self, dataset: Dataset) -> None:
+        self._keep_targets(self._targets.add(Targets.of(dataset)))
+
+    def _drop(self, rows: Int64Array) -> None:
+        self._keep_targets(self._targets.remove(rows))
+
+    def _keep_targets(self, targets: Targets) -> None:
+        self._targets, self._y = targets, targets.numbers()
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        check_weights(self.weights)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags

@@ -1,0 +1,203 @@
+"""The rows that neighbours are looked for among."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import accumulate
+from typing import Any, TypeVar
+
+import numpy as np
+
+from shoal._typing import AnyArray, Int64Array
+from shoal.data.block import Block
+from shoal.data.dataset import Dataset
+from shoal.engines.current import current_engine
+from shoal.engines.statistic import Statistic
+from shoal.exceptions import ParameterError
+from shoal.statistics.metric import Metric, is_among
+from shoal.statistics.nearest_rows import NO_ROW, NearestRows, Neighbors
+from shoal.statistics.rows_within import Pairs, RowsWithin
+
+Result = TypeVar("Result")
+
+#: Queries are taken so many bytes at a time, with what is found for them.
+_BATCH_BYTES = 32 * 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class Database:
+    """Rows of datasets, one after the other, without those that were removed.
+
+    Rows are numbered from 0 as if the removed ones had never been there.
+
+    Parameters
+    ----------
+    parts : tuple of Dataset
+        All of the same features.
+    removed : ndarray of shape (n_removed,), int64
+        Places of removed rows in all rows of the parts, ascending.
+    """
+
+    parts: tuple[Dataset, ...]
+    removed: Int64Array
+
+    @classmethod
+    def of(cls, *parts: Dataset) -> "Database":
+        return cls(parts, np.empty(0, dtype=np.int64))
+
+    @property
+    def n_features(self) -> int:
+        return self.parts[0].n_features
+
+    @property
+    def n_rows(self) -> int:
+        return self._starts[-1] - len(self.removed)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.result_type(*(part.dtype for part in self.parts))
+
+    @property
+    def in_process(self) -> bool:
+        """Whether all rows are dense and in this process."""
+        return all(part.source.in_process and not part.source.is_sparse for part in self.parts)
+
+    def with_rows(self, dataset: Dataset) -> "Database":
+        """These rows, followed by those of `dataset`."""
+        return Database((*self.parts, dataset), self.removed)
+
+    def without_rows(self, rows: Int64Array) -> "Database":
+        """These rows but for those numbered `rows`."""
+        kept = np.delete(np.arange(self._starts[-1]), self.removed)
+        removed = np.union1d(self.removed, kept[rows])
+        bounds = zip(self.parts, self._starts, self._starts[1:], strict=False)
+        parts, starts = [], []
+        for part, start, stop in bounds:
+            low, high = np.searchsorted(removed, [start, stop])
+            if high - low < stop - start:
+                parts.append(part)
+                starts.append(removed[low:high] - start)
+        offsets = accumulate((part.n_rows for part in parts), initial=0)
+        shifted = [one + offset for one, offset in zip(starts, offsets, strict=False)]
+        return Database(tuple(parts), np.concatenate(shifted))
+
+    def nearest(self, queries: AnyArray, n_neighbors: int, metric: Metric) -> Neighbors:
+        """The nearest rows of each query; a pass over all rows.
+
+        Parameters
+        ----------
+        queries : ndarray of shape (n_queries, n_features), C-contiguous
+        n_neighbors : int
+        metric : Metric
+        """
+        best = Neighbors.none(len(queries), n_neighbors)
+        for found in self._folds(
+            queries,
+            metric,
+            lambda queries, *where: NearestRows(queries, n_neighbors, metric, *where),
+        ):
+            best = best.merge(found)
+        numbered = np.where(best.rows == NO_ROW, NO_ROW, self._numbers(best.rows))
+        return Neighbors(metric.distances(best.distances), numbered)
+
+    def within(self, queries: AnyArray, radius: float, metric: Metric) -> Pairs:
+        """The rows at a distance of at most `radius`; a pass over all rows."""
+        found = self._folds(
+            queries, metric, lambda queries, *where: RowsWithin(queries, radius, metric, *where)
+        )
+        pairs = Pairs.joined(list(found))
+        return Pairs(pairs.queries, self._numbers(pairs.rows), pairs.distances)
+
+    def batches(self, metric: Metric, row_bytes: int) -> Iterator[Block]:
+        """All rows as queries, so many at a time; row numbers are those of this database."""
+        for part, start in zip(
+            self._typed(metric.dtype(self.dtype), metric), self._starts, strict=False
+        ):
+            for block in query_batches(part, row_bytes):
+                places = block.row_numbers + start
+                here = np.ones(len(places), dtype=bool)
+                if len(self.removed):
+                    here = ~is_among(places, self.removed)
+                if here.any():
+                    numbers = self._numbers(places[here])
+                    yield replace(block, X=block.X[here], rows=numbers, target=None)
+
+    def dense(self, metric: Metric) -> tuple[AnyArray, Int64Array]:
+        """All rows in memory, C-contiguous, and their numbers."""
+        blocks = list(self.batches(metric, 0))
+        return (
+            np.concatenate([block.X for block in blocks]),
+            np.concatenate([block.row_numbers for block in blocks]),
+        )
+
+    def _folds(
+        self,
+        queries: AnyArray,
+        metric: Metric,
+        statistic: Callable[..., Statistic[Any, Result]],
+    ) -> Iterable[Result]:
+        """What `statistic` finds in each part."""
+        dtype = metric.dtype(queries.dtype, self.dtype)
+        queries = np.ascontiguousarray(queries, dtype=dtype)
+        engine = current_engine()
+        bounds = zip(self._typed(dtype, metric), self._starts, self._starts[1:], strict=False)
+        for part, start, stop in bounds:
+            low, high = np.searchsorted(self.removed, [start, stop])
+            yield engine.fold(part, statistic(queries, start, self.removed[low:high] - start))
+
+    def _typed(self, dtype: np.dtype[Any], metric: Metric) -> tuple[Dataset, ...]:
+        """The parts as `dtype`; the same objects each time, as engines keep blocks by dataset."""
+        key = dtype, metric.name == "cosine"
+        if key not in self._versions:
+            self._versions[key] = tuple(
+                part
+                if (part.dtype, part.unit_rows) == key
+                else replace(part, dtype=dtype, unit_rows=key[1])
+                for part in self.parts
+            )
+        return self._versions[key]
+
+    @cached_property
+    def _versions(self) -> dict[tuple[np.dtype[Any], bool], tuple[Dataset, ...]]:
+        return {}
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        """Place of the first row of each part, and the number of all rows."""
+        return list(accumulate((part.n_rows for part in self.parts), initial=0))
+
+    def _numbers(self, places: Int64Array) -> Int64Array:
+        """Numbers of the rows at these places."""
+        return places - np.searchsorted(self.removed, places)
+
+
+def query_batches(dataset: Dataset, row_bytes: int) -> Iterator[Block]:
+    """The rows of `dataset` in order, dense and C-contiguous, so many at a time.
+
+    `row_bytes` is what will be found for each.
+    """
+    width = 2 * dataset.dtype.itemsize * dataset.n_features
+    max_rows = max(64, _BATCH_BYTES // (width + row_bytes))
+    for cell in dataset.cells:
+        for block in dataset.read(cell, min(max_rows, cell.n_rows)):
+            X = block.X if isinstance(block.X, np.ndarray) else block.X.toarray()
+            yield replace(block, X=np.ascontiguousarray(X))
+
+
+def checked_rows(rows: Any, n_rows: int) -> Int64Array:
+    """Numbers of rows to remove, ascending; each must be there, once, and some must stay."""
+    numbers = np.unique(np.asarray(rows))
+    if np.size(rows) == 0:
+        return np.empty(0, dtype=np.int64)
+    if numbers.dtype.kind not in "iu" or len(numbers) < np.size(rows):
+        raise ParameterError("rows to forget are whole numbers, none of them twice.")
+    if numbers[0] < 0 or numbers[-1] >= n_rows:
+        bad = numbers[0] if numbers[0] < 0 else numbers[-1]
+        raise ParameterError(
+            f"There is no row {bad} to forget: the model has rows 0 to {n_rows - 1}."
+        )
+    if len(numbers) == n_rows:
+        raise ParameterError(
+            f"All {n_rows} rows were to be forgotten: a model of no rows cannot be. Fit it anew."
+        )
+    return numbers.astype(np.int64)

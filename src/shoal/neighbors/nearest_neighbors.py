@@ -1,0 +1,153 @@
+"""Neighbours without a target."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+from shoal._typing import Int64Array
+from shoal.data.dataset import Dataset
+from shoal.neighbors.k_neighbors import KNeighbors
+from shoal.neighbors.radius_neighbors import RadiusNeighbors
+
+
+class NearestNeighbors(KNeighbors, RadiusNeighbors):
+    r"""The rows nearest to queries, exact, among data of any size.
+
+    The neighbours of a query :math:`q` are the rows :math:`x_i` of the smallest pairs
+    :math:`(d(x_i, q), i)`, with the euclidean :math:`d = \sqrt{\sum_j (x_{ij} - q_j)^2}` or
+    another metric, in float64 whatever the type of the data. The answer is the same to the last
+    bit for any engine, number of threads or workers, memory budget, files and index.
+
+    Parameters
+    ----------
+    n_neighbors : int, default=5
+    radius : float, default=1.0
+    algorithm : {"auto", "brute", "kd_tree", "partition"}, default="auto"
+        How neighbours are found; all give the same bits. ``"brute"`` looks at every row, wherever
+        rows are. ``"kd_tree"`` is SciPy's, for few dimensions. ``"partition"`` groups rows by
+        K-means and skips groups that the triangle inequality rules out. ``"auto"`` chooses by
+        shape and a sample of the rows.
+    leaf_size : int, default=30
+        Rows of a leaf of ``"kd_tree"``.
+    metric : str or callable, default="minkowski"
+        ``"euclidean"``, ``"sqeuclidean"``, ``"cosine"`` (1 - cos), ``"inner_product"`` (its
+        opposite: the largest come first), ``"manhattan"``, ``"chebyshev"``, ``"minkowski"``,
+        ``"hamming"``, ``"haversine"``, or a function of two rows. The first four run at the speed
+        of a matrix product, the others at that of SciPy.
+    p : float, default=2
+        Power of ``"minkowski"``: 2 is euclidean.
+    metric_params : dict, default=None
+        More arguments of the metric.
+    n_jobs : int, default=None
+        Accepted for scikit-learn's sake: the engine decides on threads and workers.
+
+    Attributes
+    ----------
+    algorithm_ : str
+        The index in use: what ``"auto"`` chose.
+    index_ : Index
+        The rows, and how neighbours are found among them. ``pickle`` stores it, `save_model` does
+        not.
+    effective_metric_ : str or callable
+        The metric in use: ``"euclidean"`` for Minkowski's of power 2.
+    effective_metric_params_ : dict
+    n_samples_fit_ : int
+        Rows that the model has.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,), object
+        Names of the features, if the data have names.
+
+    Raises
+    ------
+    DataError, FileError, MemoryBudgetError, EngineError
+        See `shoal.exceptions`. With ``metric="cosine"`` a row of zeros is a DataError: it has no
+        direction.
+
+    Notes
+    -----
+    A fit reads every row once, to find bad values early. Rows are not copied: arrays are kept by
+    reference, files are read again, or from the engine's block cache.
+
+    A query costs a multiplication and an addition for each value of each row, in registers:
+    rows that a bound on the rounding error cannot rule out are compared in float64.
+
+    Unlike scikit-learn's, float32 data give the neighbours that float64 arithmetic finds; ties go
+    to the lower row; rows can be added (`partial_fit`) and taken away (`forget`).
+
+    References
+    ----------
+    E. Fix and J. L. Hodges, "Discriminatory analysis: nonparametric discrimination, consistency
+    properties", USAF School of Aviation Medicine (1951).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from shoal.neighbors import NearestNeighbors
+    >>> model = NearestNeighbors(n_neighbors=2).fit([[0.0], [1.0], [4.0], [1.0]])
+    >>> distances, rows = model.kneighbors([[1.5]])
+    >>> distances.tolist(), rows.tolist()
+    ([[0.5, 0.5]], [[1, 3]])
+    >>> model.forget([1]).kneighbors([[1.5]], return_distance=False).tolist()
+    [[2, 0]]
+    """
+
+    def __init__(
+        self,
+        *,
+        n_neighbors: int = 5,
+        radius: float = 1.0,
+        algorithm: str = "auto",
+        leaf_size: int = 30,
+        metric: str | Callable[..., float] = "minkowski",
+        p: float = 2,
+        metric_params: dict[str, Any] | None = None,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.n_neighbors = n_neighbors
+        self.radius = radius
+        self.algorithm = algorithm
+        self.leaf_size = leaf_size
+        self.metric = metric
+        self.p = p
+        self.metric_params = metric_params
+        self.n_jobs = n_jobs
+
+    def fit(self, X: Any, y: Any = None, *, features: Sequence[str | int] | None = None) -> Self:
+        """Take the rows to look among.
+
+        Parameters
+        ----------
+        X : path, glob, folder, array-like, sparse matrix, data frame, Dask collection or Dataset
+            Whatever `shoal.open_dataset` takes, of shape (n_rows, n_features).
+        y : ignored
+        features : sequence of str or int, default=None
+            The columns that distances are taken by; all by default.
+
+        Returns
+        -------
+        self
+        """
+        return self._fit_rows(X, None, features)
+
+    def partial_fit(
+        self, X: Any, y: Any = None, *, features: Sequence[str | int] | None = None
+    ) -> Self:
+        """Add rows: the model is that of a fit with all rows so far, to the last bit.
+
+        Parameters
+        ----------
+        X, y, features : as for `fit`
+
+        Returns
+        -------
+        self
+        """
+        return self._add_rows(X, None, features)
+
+    def _start(self, dataset: Dataset) -> None:
+        pass
+
+    def _extend(self, dataset: Dataset) -> None:
+        pass
+
+    def _drop(self, rows: Int64Array) -> None:
+        pass

@@ -1,0 +1,83 @@
+"""The targets of a model's rows."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.utils.multiclass import check_classification_targets
+
+from shoal._typing import AnyArray, Float64Array, Int64Array
+from shoal.data.block import Block
+from shoal.data.dataset import Dataset
+from shoal.engines.current import current_engine
+from shoal.exceptions import DataError, NonFiniteError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Targets:
+    """Targets of rows, in the order of their numbers.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows, n_outputs)
+    is_1d : bool
+        Whether they were given as one target a row.
+    """
+
+    values: AnyArray
+    is_1d: bool
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> "Targets":
+        """The targets of a dataset; a pass, where they are one of its columns."""
+        if dataset.target is None:
+            raise DataError(
+                "This model requires y to be passed, but the target y is None. Give the targets, "
+                "or the name of their column."
+            )
+        values = dataset.target
+        if isinstance(values, int):
+            values = np.empty(dataset.n_rows, dtype=dataset.source.columns[values].dtype)
+            for block, target in current_engine().map_blocks(dataset, _target_of):
+                values[block.row_numbers] = target
+        return cls(values.reshape(len(values), -1), values.ndim == 1)
+
+    def add(self, other: "Targets") -> "Targets":
+        """These, followed by others."""
+        if self.values.shape[1] != other.values.shape[1]:
+            raise DataError(
+                f"y has {other.values.shape[1]} outputs, but the model has "
+                f"{self.values.shape[1]}. Give as many."
+            )
+        return Targets(np.concatenate([self.values, other.values]), self.is_1d)
+
+    def remove(self, rows: Int64Array) -> "Targets":
+        return Targets(np.delete(self.values, rows, axis=0), self.is_1d)
+
+    def shaped(self, predictions: AnyArray) -> AnyArray:
+        """Predictions of shape (n, n_outputs), with the dimensions that the targets had."""
+        return predictions[:, 0] if self.is_1d else predictions
+
+    def numbers(self) -> Float64Array:
+        """The targets of a regression, shape (n_rows, n_outputs)."""
+        try:
+            values: Float64Array = np.asarray(self.values, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"y of a regression must be numbers: {error}.") from error
+        if not np.isfinite(values).all():
+            row = int(np.argmin(np.isfinite(values).all(axis=1)))
+            raise NonFiniteError(f"Input y contains NaN or infinity in row {row}. Remove the row.")
+        return values
+
+    def classes(self) -> tuple[list[AnyArray], Int64Array]:
+        """The classes of each output, ascending, and which of them each row has."""
+        check_classification_targets(self.values if self.values.shape[1] > 1 else self.values[:, 0])
+        classes, codes = [], np.empty(self.values.shape, dtype=np.int64)
+        for output, values in enumerate(self.values.T):
+            found, codes[:, output] = np.unique(values, return_inverse=True)
+            classes.append(found)
+        return classes, codes
+
+
+def _target_of(block: Block) -> Any:
+    return block.target

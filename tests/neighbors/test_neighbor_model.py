@@ -1,0 +1,205 @@
+"""What all models of neighbours share."""
+
+import pickle
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+from sklearn.exceptions import NotFittedError
+from tests.neighbors.rows import blobs, parquet, ties
+
+from shoal import LocalEngine, open_dataset, save_model
+from shoal.exceptions import (
+    ColumnError,
+    CorruptFileError,
+    DataError,
+    ModelFileError,
+    NonFiniteError,
+    ParameterError,
+)
+from shoal.neighbors import (
+    KNeighborsClassifier,
+    KNeighborsRegressor,
+    NearestNeighbors,
+    RadiusNeighborsClassifier,
+    RadiusNeighborsRegressor,
+)
+from shoal.testing.bits import bits
+
+KINDS = {
+    "list": lambda X, folder: X.tolist(),
+    "Fortran": lambda X, folder: np.asfortranarray(X),
+    "CSR": lambda X, folder: sparse.csr_array(X),
+    "polars": lambda X, folder: pl.DataFrame({f"x{j}": X[:, j] for j in range(X.shape[1])}),
+    "path": lambda X, folder: parquet(X, folder / "x.parquet"),
+    "dataset": lambda X, folder: open_dataset(parquet(X, folder / "x.parquet")),
+}
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_kind_of_data_gives_the_same_bits(kind, tmp_path):
+    X, queries = blobs(), blobs(70, seed=1)
+    (tmp_path / "queries").mkdir()
+    made, asked = KINDS[kind](X, tmp_path), KINDS[kind](queries, tmp_path / "queries")
+    expected = NearestNeighbors(n_neighbors=4).fit(X)
+    with LocalEngine(n_threads=2, memory="1GB"):
+        found = NearestNeighbors(n_neighbors=4).fit(made)
+        assert bits(found.kneighbors(asked)) == bits(expected.kneighbors(queries))
+        assert bits(found.kneighbors()) == bits(expected.kneighbors())
+        assert bits(found.radius_neighbors(asked)) == bits(expected.radius_neighbors(queries))
+
+
+def made(name, algorithm):
+    return {
+        "classifier": lambda: KNeighborsClassifier(3, weights="distance", algorithm=algorithm),
+        "regressor": lambda: KNeighborsRegressor(3, weights="distance", algorithm=algorithm),
+        "radius classifier": lambda: RadiusNeighborsClassifier(
+            1.5, outlier_label="most_frequent", algorithm=algorithm
+        ),
+        "radius regressor": lambda: RadiusNeighborsRegressor(1.5, algorithm=algorithm),
+    }[name]()
+
+
+@pytest.mark.filterwarnings("ignore:One or more samples have no neighbors")
+@pytest.mark.parametrize("name", ["classifier", "regressor", "radius classifier"])
+@settings(max_examples=15)
+@given(
+    data=st.data(),
+    make=st.sampled_from([blobs, ties]),
+    algorithm=st.sampled_from(["brute", "kd_tree", "partition"]),
+)
+def test_adding_and_forgetting_is_fitting_what_remains(name, data, make, algorithm):
+    generator = np.random.default_rng(0)
+    X, y, queries = make(60), generator.integers(0, 4, 60), make(20, seed=9)
+    model = made(name, algorithm).fit(X, y)
+    for step in range(data.draw(st.integers(1, 4))):
+        if data.draw(st.booleans()):
+            more = make(data.draw(st.integers(1, 30)), seed=step + 5)
+            classes = generator.integers(0, 6, len(more))
+            model.partial_fit(more, classes)
+            X, y = np.vstack([X, more]), np.concatenate([y, classes])
+        else:
+            some = st.sets(st.integers(0, len(X) - 1), min_size=1, max_size=len(X) // 2)
+            rows = data.draw(some)
+            model.forget(list(rows))
+            X, y = np.delete(X, list(rows), axis=0), np.delete(y, list(rows))
+    expected = made(name, algorithm).fit(X, y)
+    assert model.n_samples_fit_ == len(X)
+    assert bits(model.predict(queries)) == bits(expected.predict(queries))
+    if hasattr(model, "classes_"):
+        assert bits(model.classes_) == bits(expected.classes_)
+        assert bits(model.predict_proba(queries)) == bits(expected.predict_proba(queries))
+
+
+def test_partial_fit_is_a_first_fit_too():
+    X = blobs()
+    parts = NearestNeighbors().partial_fit(X[:100]).partial_fit(X[100:])
+    assert bits(parts.kneighbors()) == bits(NearestNeighbors().fit(X).kneighbors())
+
+
+def test_rows_are_added_from_files_and_forgotten(tmp_path):
+    X, y = blobs(), np.arange(300) % 3
+    path = parquet(X[150:], tmp_path / "x.parquet", y[150:])
+    model = KNeighborsClassifier().fit(parquet(X[:150], tmp_path / "first.parquet", y[:150]), "y")
+    model.partial_fit(path, "y").forget([0, 200])
+    expected = KNeighborsClassifier().fit(np.delete(X, [0, 200], 0), np.delete(y, [0, 200]))
+    queries = parquet(X, tmp_path / "queries.parquet")
+    assert bits(model.predict_proba(queries)) == bits(expected.predict_proba(X))
+
+
+def test_models_can_be_pickled():
+    model = KNeighborsClassifier().fit(blobs(), np.arange(300) % 3).forget([3])
+    again = pickle.loads(pickle.dumps(model))
+    assert bits(again.predict_proba(blobs())) == bits(model.predict_proba(blobs()))
+
+
+def test_model_files_are_refused(tmp_path):
+    with pytest.raises(ModelFileError, match="KNeighborsClassifier cannot be saved"):
+        save_model(KNeighborsClassifier().fit(blobs(), np.arange(300) % 3), tmp_path / "m.shoal")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_fails_changes_nothing():
+    X = blobs()
+    model = KNeighborsRegressor().fit(X, X[:, 0])
+    before = bits(model.predict(X))
+    for change in (
+        lambda: model.partial_fit(np.full((1, 4), np.nan), [1.0]),
+        lambda: model.partial_fit(X, np.full(300, np.nan)),
+        lambda: model.partial_fit(X[:, :2], X[:, 0]),
+        lambda: model.partial_fit(X),
+        lambda: model.partial_fit(X, X[:, :2]),
+        lambda: model.forget([300]),
+        lambda: model.fit(np.full((1, 4), np.inf), [1.0]),
+    ):
+        with pytest.raises(ValueError):  # noqa: PT011
+            change()
+        assert bits(model.predict(X)) == before
+        assert model.n_samples_fit_ == 300
+
+
+def test_bad_rows(tmp_path):
+    X = blobs()
+    X[200, 3] = np.nan
+    with pytest.raises(NonFiniteError, match=r"NaN.*row 200"):
+        NearestNeighbors().fit(X)
+    with pytest.raises(NonFiniteError, match=r"NaN.*row 200"):
+        NearestNeighbors().fit(blobs()).kneighbors(X)
+    with pytest.raises(DataError, match=r"row of zeros has no direction.*row 7"):
+        NearestNeighbors(metric="cosine").fit(np.where(np.arange(300)[:, None] == 7, 0, blobs()))
+    with pytest.raises(DataError, match="row of zeros has no direction"):
+        NearestNeighbors(metric="cosine").fit(blobs()).kneighbors(np.zeros((1, 4)))
+    path = parquet(blobs(), tmp_path / "x.parquet")
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(CorruptFileError, match=r"x\.parquet"):
+        NearestNeighbors().fit(path)
+
+
+def test_queries_of_other_features(tmp_path):
+    model = NearestNeighbors().fit(parquet(blobs(), tmp_path / "x.parquet"))
+    with pytest.raises(ColumnError, match="x3"):
+        model.kneighbors(parquet(blobs()[:, :3], tmp_path / "narrow.parquet"))
+    with pytest.raises(ValueError, match="3 features, but NearestNeighbors is expecting 4"):
+        NearestNeighbors().fit(blobs()).kneighbors(blobs()[:, :3])
+
+
+def test_rows_with_missing_values_can_be_left_out():
+    X = np.insert(blobs(), [0, 100], np.nan, axis=0)
+    dataset = open_dataset(X, missing="drop")
+    model = NearestNeighbors(n_neighbors=2).fit(dataset)
+    distances, rows = model.kneighbors(dataset)
+    kept = np.flatnonzero(~np.isnan(X[:, 0]))
+    assert (rows[kept, 0] == kept).all()
+    assert (rows[[0, 101]] == -1).all()
+    assert np.isnan(distances[[0, 101]]).all()
+    with pytest.raises(DataError, match="too few are left"):
+        model.kneighbors(open_dataset(blobs()), n_neighbors=301)
+    with pytest.raises(DataError, match="queries were dropped"):
+        model.kneighbors_graph(dataset)
+    with pytest.raises(DataError, match="queries were dropped"):
+        model.radius_neighbors(dataset)
+    with pytest.raises(DataError, match="none is left"):
+        NearestNeighbors().fit(open_dataset(np.full((3, 2), np.nan), missing="drop"))
+
+
+def test_bad_parameters():
+    X = blobs()
+    for parameters, error, message in [
+        ({"algorithm": "ball"}, ValueError, "'algorithm' parameter of NearestNeighbors must be"),
+        ({"leaf_size": 0}, ValueError, "'leaf_size'"),
+        ({"p": 0.5}, ValueError, "'p'"),
+        ({"n_neighbors": 0}, ValueError, "'n_neighbors'"),
+        ({"n_neighbors": 1.5}, TypeError, "'n_neighbors'"),
+        ({"radius": -1}, ValueError, "'radius'"),
+        ({"metric": "nearness"}, ParameterError, "metric='nearness' is not known"),
+        ({"metric": "haversine"}, DataError, "latitude and longitude"),
+        ({"metric": "manhattan", "algorithm": "kd_tree"}, ParameterError, "answers by 'euclid"),
+    ]:
+        with pytest.raises(error, match=message):
+            NearestNeighbors(**parameters).fit(X)
+    with pytest.raises(NotFittedError):
+        NearestNeighbors().forget([0])

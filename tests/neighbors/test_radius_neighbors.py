@@ -1,0 +1,46 @@
+"""All rows within a radius of queries."""
+
+import numpy as np
+import pytest
+import sklearn.neighbors
+from tests.neighbors.rows import blobs
+
+from shoal.neighbors import NearestNeighbors
+from shoal.testing.bits import bits
+
+
+@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize("sort_results", [False, True])
+@pytest.mark.parametrize("algorithm", ["brute", "kd_tree", "partition"])
+def test_neighbours_are_scikit_learns(algorithm, sort_results, own):
+    X = blobs()
+    queries = None if own else blobs(30, seed=1)
+    reference = sklearn.neighbors.NearestNeighbors(algorithm="brute").fit(X)
+    found = NearestNeighbors(algorithm=algorithm).fit(X)
+    distances, rows = found.radius_neighbors(queries, 1.5, sort_results=sort_results)
+    expected = reference.radius_neighbors(queries, 1.5, sort_results=True)
+    for one, other, distance, other_distance in zip(
+        rows, expected[1], distances, expected[0], strict=True
+    ):
+        order = np.arange(len(one)) if sort_results else np.argsort(distance)
+        np.testing.assert_array_equal(one[order], other)
+        np.testing.assert_allclose(distance[order], other_distance)
+        assert sort_results or (np.diff(one) > 0).all()
+    assert bits(found.radius_neighbors(queries, 1.5, False, sort_results)) == bits(rows)
+
+
+@pytest.mark.parametrize("mode", ["connectivity", "distance"])
+def test_graphs_are_scikit_learns(mode):
+    X, queries = blobs(), blobs(30, seed=1)
+    found = NearestNeighbors(radius=1.2).fit(X).radius_neighbors_graph(queries, mode=mode)
+    reference = sklearn.neighbors.NearestNeighbors(radius=1.2).fit(X)
+    expected = reference.radius_neighbors_graph(queries, mode=mode)
+    assert found.shape == expected.shape
+    assert abs(found - expected).max() < 1e-12
+
+
+def test_queries_without_a_row_in_reach():
+    model = NearestNeighbors(radius=0.5).fit(blobs())
+    distances, rows = model.radius_neighbors(np.full((2, 4), 1e3))
+    assert [len(one) for one in (*distances, *rows)] == [0, 0, 0, 0]
+    assert model.radius_neighbors_graph(np.full((2, 4), 1e3)).nnz == 0

@@ -1,0 +1,47 @@
+"""The targets of a model's rows."""
+
+import numpy as np
+import pytest
+from tests.neighbors.rows import blobs, parquet
+
+from shoal import open_dataset
+from shoal.exceptions import DataError, NonFiniteError
+from shoal.neighbors.targets import Targets
+
+
+def of(y):
+    return Targets.of(open_dataset(np.ones((len(y), 1)), target=y))
+
+
+def test_a_column_of_a_file(tmp_path):
+    y = np.arange(300) % 7
+    path = parquet(blobs(), tmp_path / "x.parquet", y)
+    found = Targets.of(open_dataset(path, target="y"))
+    np.testing.assert_array_equal(found.values[:, 0], y)
+    assert found.is_1d
+
+
+def test_classes_of_each_output():
+    y = np.array([["b", "x"], ["a", "x"], ["b", "y"]])
+    classes, codes = of(y).classes()
+    assert [one.tolist() for one in classes] == [["a", "b"], ["x", "y"]]
+    assert codes.tolist() == [[1, 0], [0, 0], [1, 1]]
+
+
+def test_added_and_removed():
+    found = of([1, 2, 3]).add(of([4, 5])).remove(np.array([0, 3]))
+    assert found.values.tolist() == [[2], [3], [5]]
+    assert found.shaped(np.ones((4, 1))).shape == (4,)
+    with pytest.raises(DataError, match="y has 2 outputs, but the model has 1"):
+        found.add(of([[1, 2]]))
+
+
+def test_bad_targets():
+    with pytest.raises(DataError, match="requires y to be passed"):
+        Targets.of(open_dataset(np.ones((2, 1))))
+    with pytest.raises(DataError, match="must be numbers"):
+        of(["a", "b"]).numbers()
+    with pytest.raises(NonFiniteError, match="infinity in row 1"):
+        of([1.0, np.inf]).numbers()
+    with pytest.raises(ValueError, match="Unknown label type"):
+        of([0.5, 1.5]).classes()
