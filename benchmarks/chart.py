@@ -49,11 +49,16 @@ def draw(rows: Sequence[Row], path: Path, title: str) -> None:
     plt.close(figure)
 
 
+def _color(row: Row) -> str | None:
+    """Of the library, whatever its solver; None where it is no library."""
+    return COLORS.get(row.library, COLORS.get(row.library.partition(",")[0]))
+
+
 def _compared(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
     """Works that Shoal and others have done, with the times of each."""
     for work, of_work in groupby(rows, key=lambda row: row.work):
         timed = [row for row in of_work if row.values and row.unit in {"ms", "s"}]
-        if len(timed) > 1 and timed[0].library in COLORS:
+        if len(timed) > 1 and all(_color(row) for row in timed):
             yield work, timed
 
 
@@ -63,8 +68,8 @@ def _draw_times(axes: Any, works: Sequence[tuple[str, list[Row]]]) -> None:
         first = timed[0].median
         for row in timed:
             ends = [max(value / first, 0.1) for value in (min(row.values), max(row.values))]
-            axes.plot(ends, [y, y], color=COLORS[row.library], linewidth=4, alpha=0.35)
-            axes.plot(row.median / first, y, "o", color=COLORS[row.library], label=row.library)
+            axes.plot(ends, [y, y], color=_color(row), linewidth=4, alpha=0.35)
+            axes.plot(row.median / first, y, "o", color=_color(row), label=row.library)
     axes.axvline(1, color="0.8", linewidth=1, zorder=0)
     axes.set_yticks(range(len(works)), [work for work, _ in works])
     axes.set_title("Time over Shoal's (median and range)", loc="left")

@@ -52,6 +52,8 @@ def in_sparse_rows(
     rows = np.repeat(np.arange(shape.n_rows), stored_a_row)
     X = sparse.csr_array((values.ravel(), (rows, columns.ravel())), shape=(*_of(shape),))
     X.sum_duplicates()
+    # scikit-learn takes no others.
+    X.indices, X.indptr = X.indices.astype(np.int32), X.indptr.astype(np.int32)
     signal = X @ rng.standard_normal(shape.n_features) / np.sqrt(stored_a_row)
     return X, (rng.random(shape.n_rows) < 1 / (1 + np.exp(-4 * signal))).astype(np.int64)
 

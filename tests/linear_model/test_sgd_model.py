@@ -9,7 +9,7 @@ from shoal.linear_model.sgd_model import default_replicas
 
 
 @pytest.mark.parametrize(
-    ("n_cells", "n_replicas"), [(1, 1), (15, 1), (16, 2), (31, 2), (32, 4), (600, 64), (10**6, 64)]
+    ("n_cells", "n_replicas"), [(1, 1), (7, 1), (8, 2), (15, 2), (16, 4), (300, 64), (10**6, 64)]
 )
 def test_replicas_are_a_power_of_two(n_cells, n_replicas):
     assert default_replicas(n_cells) == n_replicas

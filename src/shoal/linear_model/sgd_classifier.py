@@ -123,7 +123,7 @@ class SGDClassifier(LinearClassifier, SGDModel):
         Groups of rows that are learnt from side by side, each beginning an epoch with the same
         coefficients, which are averaged at its end. They are what threads and workers share, and
         the result depends on their number, not on that of threads or workers. None: a power of two,
-        one for every 8 cells of the data (row groups, or 65,536 rows of an array), at most 64.
+        one for every 4 cells of the data (row groups, or 65,536 rows of an array), at most 64.
 
     Attributes
     ----------

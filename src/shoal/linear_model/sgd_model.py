@@ -36,7 +36,7 @@ from shoal.solvers.sgd_replica import Learning, Weights, Windows
 from shoal.solvers.solver import Status
 
 #: Replicas have so many cells each, but are no more than so many.
-_CELLS_A_REPLICA, _MOST_REPLICAS = 8, 64
+_CELLS_A_REPLICA, _MOST_REPLICAS = 4, 64
 #: Intercepts learn so much slower from sparse rows, as every row moves them (Bottou, 2012).
 _SPARSE_INTERCEPT = 0.01
 
