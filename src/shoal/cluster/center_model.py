@@ -117,7 +117,7 @@ class CenterModel(
         ------
         NotFittedError, DataError, FileError
         """
-        dataset, centers = self._opened(X)
+        dataset, centers = opened(self, X)
         labels = current_engine().map_blocks(dataset, _Labels(centers, _middle(centers)))
         if out is not None:
             return write_predictions(out, "label", np.int32, labels, dataset.n_rows)
@@ -140,7 +140,7 @@ class CenterModel(
         distances : ndarray of shape (n_rows, n_clusters)
             Of the type of the features; NaN for dropped rows.
         """
-        dataset, centers = self._opened(X)
+        dataset, centers = opened(self, X)
         result = np.full((dataset.n_rows, len(centers)), np.nan, dtype=dataset.dtype)
         distances = _Distances(centers, self.metric == "cosine")
         for block, values in current_engine().map_blocks(dataset, distances):
@@ -162,7 +162,7 @@ class CenterModel(
         -------
         score : float
         """
-        dataset, centers = self._opened(X, sample_weight)
+        dataset, centers = opened(self, X, sample_weight)
         engine = current_engine()
         found = engine.fold(dataset, Range(dataset.n_features))
         search = CenterSearch(centers, _middle(centers), "score", 0)
@@ -230,19 +230,20 @@ class CenterModel(
         """For get_feature_names_out."""
         return int(self.cluster_centers_.shape[0])
 
-    def _opened(self, X: Any, sample_weight: Any = None) -> tuple[Dataset, AnyArray]:
-        """The rows to predict for and the centres, of the wider of their types."""
-        check_is_fitted(self)
-        dataset = predict_dataset(self, X, sample_weight=sample_weight)
-        dtype = np.result_type(dataset.dtype, self.cluster_centers_.dtype)
-        dataset = replace(dataset, dtype=dtype, unit_rows=self.metric == "cosine")
-        return dataset, np.ascontiguousarray(self.cluster_centers_, dtype=dtype)
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def opened(model: CenterModel, X: Any, sample_weight: Any = None) -> tuple[Dataset, AnyArray]:
+    """The rows to predict for and the centres, of the wider of their types."""
+    check_is_fitted(model)
+    dataset = predict_dataset(model, X, sample_weight=sample_weight)
+    dtype = np.result_type(dataset.dtype, model.cluster_centers_.dtype)
+    dataset = replace(dataset, dtype=dtype, unit_rows=model.metric == "cosine")
+    return dataset, np.ascontiguousarray(model.cluster_centers_, dtype=dtype)
 
 
 def _middle(centers: AnyArray) -> Float64Array:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from shoal._typing import AnyArray, Float64Array
+from shoal.cluster.center_model import opened
 from shoal.cluster.summary import summarize
 from shoal.engines.current import current_engine
 from shoal.exceptions import ColumnError
@@ -174,7 +175,7 @@ def describe_clusters(
     array([[-0.995,  0.   ],
            [ 0.995,  0.   ]])
     """
-    dataset, centers = model._opened(X, sample_weight)
+    dataset, centers = opened(model, X, sample_weight)
     shown = _positions(dataset.feature_names, features)
     engine = current_engine()
     fold = partial(engine.fold, dataset)

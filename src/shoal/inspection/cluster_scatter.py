@@ -9,6 +9,7 @@ from sklearn.decomposition import PCA
 from sklearn.utils import check_random_state
 
 from shoal._typing import AnyArray, Float64Array, Int32Array
+from shoal.cluster.center_model import opened
 from shoal.engines.current import current_engine
 from shoal.exceptions import ColumnError, DataError
 from shoal.inspection.axes import axes_or_new, style
@@ -114,7 +115,7 @@ def scatter_clusters(
     >>> scatter.axis_names, scatter.labels.tolist()
     (('x0', 'x2'), [0, 0, 1, 1])
     """
-    dataset, centers = model._opened(X)
+    dataset, centers = opened(model, X)
     if dataset.n_features < 2:
         raise DataError("A scatter plot needs two features, and the model has one.")
     seed = int(check_random_state(random_state).randint(2**31 - 1))

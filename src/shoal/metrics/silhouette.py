@@ -7,6 +7,7 @@ import sklearn.metrics
 from sklearn.utils import check_random_state
 
 from shoal._typing import AnyArray
+from shoal.cluster.center_model import opened
 from shoal.data.open import open_dataset
 from shoal.engines.current import current_engine
 from shoal.exceptions import DataError
@@ -85,7 +86,7 @@ def _labelled_by(
     model: Any, X: Any, size: int, random_state: int | np.random.RandomState | None
 ) -> tuple[Sample, AnyArray]:
     """Sampled rows, with the model's label of each."""
-    dataset, centers = model._opened(X)
+    dataset, centers = opened(model, X)
     sample = _sample(dataset, size, random_state)
     labels, _ = nearest_center(sample.X, centers, centers.mean(axis=0, dtype=np.float64))
     return sample, labels
