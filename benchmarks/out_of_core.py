@@ -284,7 +284,7 @@ def _first_rows(file: Path) -> np.ndarray:
     """Rows to begin with."""
     import pyarrow.parquet as pq
 
-    batch = next(pq.ParquetFile(file).iter_batches(N_CLUSTERS))
+    batch = next(pq.ParquetFile(file).iter_batches(N_CLUSTERS, columns=FEATURES))
     return np.column_stack([column.to_numpy() for column in batch.columns])
 
 
