@@ -80,7 +80,7 @@ def logistic(parquet: str, threads: int, memory: int, cache: str) -> dict[str, A
 def sgd(parquet: str, threads: int, memory: int, cache: str) -> dict[str, Any]:
     """Epochs of one-sample stochastic gradient descent."""
     model = SGDClassifier(loss="log_loss", max_iter=MAX_ITER, tol=None, random_state=0)
-    return _fitted(model, "Epoch", parquet, threads, memory, cache)
+    return _fitted(model, "Replica", parquet, threads, memory, cache)
 
 
 def _fitted(
