@@ -124,10 +124,9 @@ def file_errors(path: Path) -> Iterator[None]:
     except ShoalError:
         raise
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         kind, advice = (
             (DiskFullError, "free some room or choose another folder")
-            if full
+            if DiskFullError.is_why(error)
             else (FileError, "choose a folder that exists and can be written")
         )
         raise kind(f"cannot write {path}: {error.strerror}; {advice}") from error

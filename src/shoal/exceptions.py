@@ -22,6 +22,7 @@ each message says what is wrong, where (file, column, row) and what to do about 
     - ModelFileError (ValueError)
 """
 
+from errno import EDQUOT, EFBIG, ENOSPC
 from typing import Self
 
 __all__ = [
@@ -83,6 +84,11 @@ class FileChangedError(FileError):
 
 class DiskFullError(FileError):
     """There is no room left for the block cache or an output file."""
+
+    @staticmethod
+    def is_why(error: OSError) -> bool:
+        """Whether a disk, quota or limit on files was full where the system raised `error`."""
+        return error.errno in {ENOSPC, EDQUOT, EFBIG}
 
 
 class MemoryBudgetError(ShoalError, MemoryError):

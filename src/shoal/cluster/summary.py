@@ -31,7 +31,7 @@ def summarize(dataset: Dataset, fold: Fold, least_rows: int = 1) -> Summary:
     weighted = dataset.sample_weight is not None
     # Sparse rows stay sparse only if nothing is subtracted from them.
     is_sparse = dataset.source.is_sparse
-    middle = np.zeros(dataset.n_features) if is_sparse else found.minimum / 2 + found.maximum / 2
+    middle = np.zeros(dataset.n_features) if is_sparse else found.middle
     moments = fold(Moments.within(found, middle, weighted))
     mean = np.zeros(dataset.n_features) if is_sparse else moments.mean
     shift = mean.astype(dataset.dtype).astype(np.float64)

@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from errno import EDQUOT, EFBIG, ENOSPC
+from errno import ENOSPC
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -266,7 +266,7 @@ class BlockCache:
 
     def _write_error(self, error: OSError, offset: int, n_bytes: int) -> FileError:
         """The typed error for one that came while the block at `offset` was written."""
-        if error.errno in {ENOSPC, EDQUOT, EFBIG}:
+        if DiskFullError.is_why(error):
             needed = max(self._expected_bytes - offset, n_bytes)
             # A quota or a limit on files ends sooner than the disk.
             missing = max(needed - free_bytes(self._folder.path), n_bytes)

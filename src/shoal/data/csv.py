@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from errno import EDQUOT, EFBIG, ENOSPC
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -176,7 +175,7 @@ def _writing(path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if isinstance(error, FileError) or error.errno not in {ENOSPC, EDQUOT, EFBIG}:
+        if isinstance(error, FileError) or not DiskFullError.is_why(error):
             raise
         raise DiskFullError(
             error.errno,

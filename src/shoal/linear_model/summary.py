@@ -101,5 +101,4 @@ def _middle(dataset: Dataset, found: ColumnRange) -> Float64Array:
     """The middle of the range; zeros for sparse rows, which are to stay sparse."""
     if dataset.source.is_sparse:
         return np.zeros(dataset.n_features)
-    middle: Float64Array = found.minimum / 2 + found.maximum / 2
-    return middle
+    return found.middle

@@ -88,7 +88,7 @@ class Gram(Statistic[Int64Array, SecondMoments]):
         largest = np.concatenate(
             [
                 found.largest_distance(shift[:n_features]),
-                largest_distance(targets, shift[n_features:]),
+                targets.largest_distance(shift[n_features:]),
                 [1.0],
             ]
         )
@@ -157,11 +157,6 @@ def symmetric(upper: Float64Array) -> Float64Array:
     """The symmetric matrix with this upper triangle, shape (n, n)."""
     whole: Float64Array = np.triu(upper) + np.triu(upper, 1).T
     return whole
-
-
-def largest_distance(bounds: Bounds, point: Float64Array) -> Float64Array:
-    """How far a target lies from `point` at most, shape (n_outputs,)."""
-    return np.maximum(np.abs(bounds.minimum - point), np.abs(bounds.maximum - point))
 
 
 def _group_ends(block: Block) -> Int64Array | None:

@@ -10,6 +10,20 @@ from shoal.data.block import Block
 from shoal.engines.statistic import Statistic
 
 
+def middle(minimum: Float64Array, maximum: Float64Array) -> Float64Array:
+    """Halfway between the two."""
+    # Not half of their sum, which may be infinite.
+    halfway: Float64Array = minimum / 2 + maximum / 2
+    return halfway
+
+
+def largest_distance(
+    minimum: Float64Array, maximum: Float64Array, point: Float64Array
+) -> Float64Array:
+    """How far a value between `minimum` and `maximum` lies from `point` at most."""
+    return np.maximum(np.abs(minimum - point), np.abs(maximum - point))
+
+
 @dataclass(frozen=True, slots=True)
 class ColumnRange:
     """The range of some rows.
@@ -32,9 +46,14 @@ class ColumnRange:
     largest_weight: float
     n_weighted_rows: int
 
+    @property
+    def middle(self) -> Float64Array:
+        """Halfway between smallest and largest value, shape (n_features,)."""
+        return middle(self.minimum, self.maximum)
+
     def largest_distance(self, point: Float64Array) -> Float64Array:
         """How far a value of each column lies from `point` at most, shape (n_features,)."""
-        return np.maximum(np.abs(self.minimum - point), np.abs(self.maximum - point))
+        return largest_distance(self.minimum, self.maximum, point)
 
     def merge(self, other: Self) -> "ColumnRange":
         return ColumnRange(

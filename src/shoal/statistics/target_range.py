@@ -7,6 +7,7 @@ import numpy as np
 from shoal._typing import Float64Array
 from shoal.data.block import Block
 from shoal.engines.statistic import Statistic
+from shoal.statistics.range import largest_distance, middle
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +26,11 @@ class Bounds:
     @property
     def middle(self) -> Float64Array:
         """Halfway between the two, shape (n_outputs,)."""
-        # Not half of their sum, which may be infinite.
-        middle: Float64Array = self.minimum / 2 + self.maximum / 2
-        return middle
+        return middle(self.minimum, self.maximum)
+
+    def largest_distance(self, point: Float64Array) -> Float64Array:
+        """How far a target lies from `point` at most, shape (n_outputs,)."""
+        return largest_distance(self.minimum, self.maximum, point)
 
 
 @dataclass(frozen=True, slots=True)
