@@ -7,7 +7,7 @@ from shoal.exceptions import DataError
 from shoal.solvers.lloyd import Summary
 from shoal.solvers.solver import Fold
 from shoal.statistics.moments import Moments
-from shoal.statistics.range import Range
+from shoal.statistics.range import Range, require_weight
 
 
 def summarize(dataset: Dataset, fold: Fold, least_rows: int = 1) -> Summary:
@@ -20,14 +20,11 @@ def summarize(dataset: Dataset, fold: Fold, least_rows: int = 1) -> Summary:
         weight above 0.
     """
     found = fold(Range(dataset.n_features))
-    if not found.n_rows:
-        raise DataError("Found array with 0 sample(s): every row has a missing value.")
-    if found.n_rows < least_rows:
+    if 0 < found.n_rows < least_rows:
         raise DataError(
             f"n_samples={found.n_rows} should be >= n_clusters={least_rows}: ask for fewer."
         )
-    if not found.n_weighted_rows:
-        raise DataError("Input sample_weight is all zero: no row counts. Give some row a weight.")
+    require_weight(found)
     weighted = dataset.sample_weight is not None
     # Sparse rows stay sparse only if nothing is subtracted from them.
     is_sparse = dataset.source.is_sparse

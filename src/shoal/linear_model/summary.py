@@ -6,11 +6,10 @@ import numpy as np
 
 from shoal._typing import Float64Array
 from shoal.data.dataset import Dataset
-from shoal.exceptions import DataError
 from shoal.solvers.solver import Fold
 from shoal.statistics.gram import Gram, SecondMoments
 from shoal.statistics.moments import ColumnMoments, Moments
-from shoal.statistics.range import ColumnRange, Range
+from shoal.statistics.range import ColumnRange, Range, require_weight
 from shoal.statistics.target_range import Bounds, TargetRange
 from shoal.statistics.together import Together
 
@@ -64,10 +63,7 @@ def ranges(dataset: Dataset, n_outputs: int, fold: Fold) -> tuple[ColumnRange, B
     """
     together = Together((Range(dataset.n_features), TargetRange(n_outputs)))
     found, targets = fold(together)
-    if not found.n_rows:
-        raise DataError("Found array with 0 sample(s): every row has a missing value.")
-    if not found.n_weighted_rows:
-        raise DataError("Input sample_weight is all zero: no row counts. Give some row a weight.")
+    require_weight(found)
     return found, targets
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from shoal._typing import Float64Array
 from shoal.data.block import Block
 from shoal.engines.statistic import Statistic
+from shoal.exceptions import DataError
 
 
 def middle(minimum: Float64Array, maximum: Float64Array) -> Float64Array:
@@ -63,6 +64,14 @@ class ColumnRange:
             max(self.largest_weight, other.largest_weight),
             self.n_weighted_rows + other.n_weighted_rows,
         )
+
+
+def require_weight(found: ColumnRange) -> None:
+    """Raise DataError where no row is left, or none has a weight above 0."""
+    if not found.n_rows:
+        raise DataError("Found array with 0 sample(s): every row has a missing value.")
+    if not found.n_weighted_rows:
+        raise DataError("Input sample_weight is all zero: no row counts. Give some row a weight.")
 
 
 @dataclass(frozen=True, slots=True)
