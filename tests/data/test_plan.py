@@ -64,7 +64,7 @@ def test_memory_is_half_of_what_is_available():
 
 
 @pytest.mark.parametrize(
-    ("held", "left_to_libraries"), [(10, 0), (160, 34), (247, 121), (9000, 128)]
+    ("held", "left_to_libraries"), [(10, 0), (160, 34), (247, 121), (9000, 160)]
 )
 def test_what_a_process_holds_before_its_first_pass_is_left_to_it(
     monkeypatch, libraries, held, left_to_libraries

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-BUDGET_BYTES = 192_000_000
+#: Smaller ones leave no room where what the libraries hold is large: it differs by 60 MB a machine.
+BUDGET_BYTES = 256_000_000
 LIBRARIES_BYTES = 150_000_000
 
 HEAD = """
@@ -86,7 +87,7 @@ def check(found):
 
 
 @pytest.mark.parametrize(
-    ("n_threads", "beside_row_bytes", "n_budgets"), [(1, 0, 3), (2, 0, 3), (2, 4, 12)]
+    ("n_threads", "beside_row_bytes", "n_budgets"), [(1, 0, 3), (2, 0, 3), (2, 4, 8)]
 )
 def test_rows_of_many_times_the_budget(tmp_path, n_threads, beside_row_bytes, n_budgets):
     n_rows = n_budgets * BUDGET_BYTES // 256

@@ -47,7 +47,10 @@ _IN_USE_BYTES = 24_000_000
 
 #: Of what a process holds before its first pass no more than this, with what may stand on top of a
 #: budget, is taken for libraries: the rest is the user's data.
-_MOST_LIBRARIES_BYTES = 128_000_000
+_MOST_LIBRARIES_BYTES = 160_000_000
+
+#: What libraries leave to blocks of any budget of twice as much; of smaller ones, half.
+_LEAST_ROOM_BYTES = 48_000_000
 
 #: A Python string with its place in an array.
 _OBJECT_BYTES = 72
@@ -275,20 +278,21 @@ def _least_rows(dataset: "Dataset") -> int:
 def _room(memory_bytes: int) -> int:
     """What a budget leaves to blocks and what stands beside them."""
     slack = round(memory_bytes * _SLACK) + _libraries_bytes()
-    return memory_bytes - min(slack, memory_bytes // 2)
+    return max(memory_bytes - slack, min(memory_bytes // 2, _LEAST_ROOM_BYTES))
 
 
 def _budget(room: int) -> int:
     """The smallest budget that leaves this room."""
-    return min(2 * room, round((room + _libraries_bytes()) / (1 - _SLACK)) + 1)
+    beside_libraries = round((room + _libraries_bytes()) / (1 - _SLACK)) + 1
+    return min(2 * room, beside_libraries) if room <= _LEAST_ROOM_BYTES else beside_libraries
 
 
 @cache
 def _libraries_bytes() -> int:
-    """What budgets leave to libraries that do not fit beside them, half of a budget at most.
+    """What budgets leave to libraries that do not fit beside them.
 
     scikit-learn imports pandas where it is installed, and what the same libraries take differs by
-    40 MB from machine to machine: so it is measured, once in the life of a process.
+    60 MB from machine to machine: so it is measured, once in the life of a process.
     """
     held_bytes: int = psutil.Process().memory_info().rss
     return min(max(held_bytes + _IN_USE_BYTES - _ON_TOP_BYTES, 0), _MOST_LIBRARIES_BYTES)
