@@ -30,7 +30,7 @@ def test_equals_scikit_learns_on_real_data(load, C, solver):
     expected = sklearn.linear_model.LogisticRegression(
         C=C, tol=1e-10, max_iter=10_000, solver="newton-cholesky"
     ).fit(X, y)
-    found = LogisticRegression(C=C, tol=1e-7, max_iter=2000, solver=solver).fit(X, y)
+    found = LogisticRegression(C=C, tol=1e-7, solver=solver).fit(X, y)
     np.testing.assert_allclose(found.predict_proba(X), expected.predict_proba(X), atol=1e-3)
     least = objective(expected, X, y, C)
     assert objective(found, X, y, C) == pytest.approx(least, rel=1e-8)

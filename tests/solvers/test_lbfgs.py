@@ -1,11 +1,18 @@
 """L-BFGS against closed forms, Newton's method, and a count of passes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.solvers.objectives import Quadratic, counted, logistic, parabola
 
 from shoal.solvers.driver import run
-from shoal.solvers.lbfgs import LBFGS
+from shoal.solvers.lbfgs import (
+    FIRST_HESSIAN,
+    LBFGS,
+    MOST_PARAMETERS,
+    PARAMETERS_A_STEP,
+)
 from shoal.solvers.newton import Newton
 from shoal.solvers.solver import Status
 from shoal.testing import check_solver
@@ -60,3 +67,30 @@ def test_no_curvature_to_learn_from():
     state, status, _ = run(lbfgs(slope, 2, max_iter=5), counted())
     assert status is Status.MAX_ITER
     np.testing.assert_array_equal(state.parameters, [5, -5])
+
+
+def test_dependent_columns_end_soon_after_the_hessian_is_looked_at():
+    rng = np.random.default_rng(0)
+    mixed = rng.standard_normal((30, 30)) * np.logspace(0, -3, 30)
+    A = mixed @ mixed.T
+    looks = []
+
+    class Counts(Quadratic):
+        def evaluate_hessian(self, parameters, fold):
+            looks.append(parameters)
+            return super().evaluate_hessian(parameters, fold)
+
+    state, status, _ = run(lbfgs(Counts(A, A @ np.ones(30)), 30, tol=1e-6), counted())
+    assert status is Status.CONVERGED
+    assert len(looks) == 1
+    assert FIRST_HESSIAN < state.n_iter <= FIRST_HESSIAN + 3
+    np.testing.assert_allclose(state.parameters, np.ones(30), atol=0.1)
+
+
+def test_the_hessian_of_many_parameters_is_left_alone():
+    n_parameters = MOST_PARAMETERS + 1
+    problem = Quadratic(np.diag(np.logspace(0, -4, n_parameters)), np.ones(n_parameters))
+    solver = lbfgs(problem, n_parameters, max_iter=FIRST_HESSIAN * n_parameters)
+    first = max(FIRST_HESSIAN, n_parameters // PARAMETERS_A_STEP)
+    state = replace(solver.init(counted()), n_iter=first)
+    assert not len(solver.step(state, counted()).inverse_hessian)

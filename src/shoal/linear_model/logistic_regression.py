@@ -122,8 +122,9 @@ class LogisticRegression(LinearClassifier):
     Notes
     -----
     Passes: one over the targets, two to find ranges and variances, then one a step and rarely
-    two. Memory: 8 bytes a row for labels beside the data, O(n_classes n_features) a thread. The
-    pass over targets that are text holds them, at 72 bytes a row of the memory budget.
+    two; where ``"lbfgs"`` takes many steps, one for the Hessian. Memory: 8 bytes a row for labels
+    beside the data, O(n_classes n_features) a thread. The pass over targets that are text holds
+    them, at 72 bytes a row of the memory budget.
 
     Steps are taken in columns that are centred and scaled, inside the kernels: data stay as they
     are. The fit begins at the constant model (the log odds of the classes), where scikit-learn's
