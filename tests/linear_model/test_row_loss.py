@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from tests.linear_model.losses import dataset, fold_over, rows_of, summary
 
+from shoal.linear_model import row_loss
 from shoal.linear_model.row_loss import RowLoss
 from shoal.losses import HalfGamma, HalfPoisson, HalfSquaredError
 
@@ -25,6 +26,28 @@ def test_is_the_mean_over_the_rows(loss, weighted):
     Z = np.column_stack([Z, np.ones(len(Z))])
     hessian = Z.T * (share * loss.hessian(y[:, 0], raw)) @ Z
     np.testing.assert_allclose(means.hessian, hessian, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_sampled_hessian_of_few_rows_is_that_of_all(weighted):
+    some = dataset(weighted=weighted)
+    loss = RowLoss(HalfGamma(), summary(some))
+    coef, at_shift = np.array([[0.1, -0.2, 0.05, 0.1]]), np.array([1.5])
+    exact = loss.evaluate_hessian(coef, at_shift, fold_over(some)).hessian
+    found = loss.sampled_hessian(coef, at_shift, fold_over(some))
+    np.testing.assert_allclose(found, exact, rtol=1e-9, atol=1e-12)
+
+
+def test_the_sampled_hessian_of_many_rows_is_near_that_of_all(monkeypatch):
+    monkeypatch.setattr(row_loss, "LEAST_SAMPLE", 200)
+    some = dataset()
+    loss = RowLoss(HalfPoisson(), summary(some))
+    coef, at_shift = np.array([[0.1, -0.2, 0.05, 0.1]]), np.array([0.5])
+    exact = loss.evaluate_hessian(coef, at_shift, fold_over(some)).hessian
+    found = loss.sampled_hessian(coef, at_shift, fold_over(some))
+    eigenvalues = np.linalg.eigvals(np.linalg.solve(exact, found))
+    assert (np.abs(eigenvalues - 1) > 1e-6).any()
+    assert np.abs(np.log(eigenvalues)).max() < 0.7
 
 
 def counted(some):

@@ -50,13 +50,15 @@ class LinearObjective(Objective):
         coef, intercept = self.coordinates.model(parameters)
         found = self.loss.evaluate_hessian(coef, intercept, fold)
         assert found.hessian is not None
-        curvature = np.zeros(len(found.hessian))
-        curvature[: coef.size] = self.l2.curvature
         return Evaluation(
             found.value + self.l2.value(coef),
             self.coordinates.gradient(found.by_coef + self.l2.gradient(coef), found.by_intercept),
-            self.coordinates.hessian(found.hessian + np.diag(curvature)),
+            self._penalised(found.hessian, coef.size),
         )
+
+    def sampled_hessian(self, parameters: Float64Array, fold: Fold) -> Float64Array:
+        coef, intercept = self.coordinates.model(parameters)
+        return self._penalised(self.loss.sampled_hessian(coef, intercept, fold), coef.size)
 
     def penalty_value(self, parameters: Float64Array) -> float:
         return self.l1.value(self.coordinates.model(parameters)[0])
@@ -69,3 +71,9 @@ class LinearObjective(Objective):
         if self.positive:
             shrunk = np.maximum(shrunk, 0.0)
         return np.concatenate([(shrunk / scale).ravel(), parameters[scale.size :]])
+
+    def _penalised(self, hessian: Float64Array, n_coefficients: int) -> Float64Array:
+        """The Hessian by the parameters, from that of the loss by W and b."""
+        curvature = np.zeros(len(hessian))
+        curvature[:n_coefficients] = self.l2.curvature
+        return self.coordinates.hessian(hessian + np.diag(curvature))

@@ -41,3 +41,9 @@ class MeanLoss(ABC):
         self, coef: Float64Array, intercept: Float64Array, fold: Fold
     ) -> LossMeans:
         """Value, gradient and Hessian."""
+
+    @abstractmethod
+    def sampled_hessian(
+        self, coef: Float64Array, intercept: Float64Array, fold: Fold
+    ) -> Float64Array:
+        """About the Hessian: that of a sample of rows."""

@@ -37,9 +37,16 @@ class MomentLoss(MeanLoss):
     def evaluate_hessian(
         self, coef: Float64Array, intercept: Float64Array, fold: Fold
     ) -> LossMeans:
+        hessian = self.sampled_hessian(coef, intercept, fold)
+        return replace(self.evaluate(coef, intercept, fold), hessian=hessian)
+
+    def sampled_hessian(
+        self, coef: Float64Array, intercept: Float64Array, fold: Fold
+    ) -> Float64Array:
+        """The Hessian itself, the same everywhere."""
         n_outputs, n_features = coef.shape
         hessian = np.eye(n_outputs * (n_features + 1))
         for start in range(0, n_outputs * n_features, n_features):
             here = slice(start, start + n_features)
             hessian[here, here] = self.moments.gram
-        return replace(self.evaluate(coef, intercept, fold), hessian=hessian)
+        return hessian

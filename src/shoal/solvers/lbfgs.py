@@ -16,9 +16,9 @@ MEMORY = 10
 LEAST_CURVATURE = 1e-10
 #: The Hessian is looked at after this many steps, then after twice as many, and so on.
 FIRST_HESSIAN = 16
-#: By then steps have cost as much as it does: its pass takes about n_parameters / 16 passes.
+#: Its inverse takes O(n_parameters^3): by then steps have cost more.
 PARAMETERS_A_STEP = 8
-#: Its inverse takes O(n_parameters^3): of more parameters none is taken.
+#: Of more parameters none is taken.
 MOST_PARAMETERS = 512
 
 
@@ -57,9 +57,10 @@ class LBFGS(Solver[LBFGSState]):
     mostly good, so that a step is one pass, and one more before the first. Pairs of next to no
     curvature are not remembered ("cautious updates").
 
-    Where many steps were not enough, as columns are nearly dependent, one pass gives the Hessian,
-    and the pairs begin anew from its inverse: after 16 steps, or one for every eight parameters if
-    these are more, and each time there were twice as many; not beyond 512 parameters.
+    Where many steps were not enough, as columns are nearly dependent, one pass gives the Hessian of
+    a sample of rows, and the pairs begin anew from its inverse: after 16 steps, or one for every
+    eight parameters if these are more, and each time there were twice as many; not beyond 512
+    parameters.
 
     Parameters
     ----------
@@ -76,6 +77,8 @@ class LBFGS(Solver[LBFGSState]):
     J. Nocedal, "Updating quasi-Newton matrices with limited storage", Math. Comp. 35 (1980).
     D.-H. Li and M. Fukushima, "On the global convergence of the BFGS method for nonconvex
     unconstrained optimization problems", SIAM J. Optim. 11 (2001).
+    R. H. Byrd et al., "On the use of stochastic Hessian information in optimization methods for
+    machine learning", SIAM J. Optim. 21 (2011).
     """
 
     objective: Objective
@@ -128,8 +131,7 @@ class LBFGS(Solver[LBFGSState]):
 
     def _with_hessian(self, state: LBFGSState, fold: Fold) -> LBFGSState:
         """`state` with the inverse of its Hessian in the place of the pairs."""
-        hessian = self.objective.evaluate_hessian(state.parameters, fold).hessian
-        assert hessian is not None
+        hessian = self.objective.sampled_hessian(state.parameters, fold)
         none = state.steps[:0]
         inverse = solve_semidefinite(hessian, np.eye(len(hessian)))
         return replace(state, steps=none, changes=none, inverse_hessian=inverse)

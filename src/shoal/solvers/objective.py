@@ -43,6 +43,12 @@ class Objective(ABC):
     def evaluate_hessian(self, parameters: Float64Array, fold: Fold) -> Evaluation:
         """Value, gradient and Hessian of f. One pass."""
 
+    def sampled_hessian(self, parameters: Float64Array, fold: Fold) -> Float64Array:
+        """About the Hessian of f, good enough to precondition by. One pass, or none."""
+        hessian = self.evaluate_hessian(parameters, fold).hessian
+        assert hessian is not None
+        return hessian
+
     def penalty_value(self, parameters: Float64Array) -> float:
         """The value of g."""
         return 0.0

@@ -1,6 +1,7 @@
 """The rows with the smallest random keys: a sample that does not depend on how rows are split."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -25,21 +26,24 @@ class Sample:
         Their weights, if the dataset has any.
     keys : ndarray of shape (n_sampled,), float64
         What they were chosen by.
+    target : ndarray of shape (n_sampled,) or (n_sampled, n_outputs), or None
+        Their targets, if the dataset has any.
     """
 
     rows: Int64Array
     X: AnyArray
     sample_weight: Float64Array | None
     keys: Float64Array
+    target: AnyArray | None = None
 
     def take(self, which: AnyArray) -> "Sample":
         """The rows at the positions (or under the mask) `which`."""
-        weight = self.sample_weight
         return Sample(
             self.rows[which],
             self.X[which],
-            None if weight is None else weight[which],
+            _taken(self.sample_weight, which),
             self.keys[which],
+            _taken(self.target, which),
         )
 
     def smallest(self, size: int) -> "Sample":
@@ -109,24 +113,24 @@ class KeyedSample(Statistic[Sample, Sample]):
         if not len(which):
             return partial
         X = block.X[which]
-        weight = block.sample_weight
         drawn = Sample(
             block.row_numbers[which],
             np.ascontiguousarray(X if isinstance(X, np.ndarray) else X.toarray()),
-            None if weight is None else weight[which],
+            _taken(block.sample_weight, which),
             keys[which],
+            _taken(block.target, which),
         )
         return self.merge(partial, drawn)
 
     def merge(self, partial: Sample, other: Sample) -> Sample:
         if not len(partial.rows) or not len(other.rows):
             return other if len(other.rows) else partial
-        both_weighted = partial.sample_weight is not None and other.sample_weight is not None
         return Sample(
             np.concatenate([partial.rows, other.rows]),
             np.concatenate([partial.X, other.X]),
-            np.concatenate([partial.sample_weight, other.sample_weight]) if both_weighted else None,
+            _joined(partial.sample_weight, other.sample_weight),
             np.concatenate([partial.keys, other.keys]),
+            _joined(partial.target, other.target),
         ).smallest(self.size)
 
     def result(self, partial: Sample) -> Sample:
@@ -145,6 +149,15 @@ class KeyedSample(Statistic[Sample, Sample]):
         with np.errstate(divide="ignore"):
             keys: Float64Array = -np.log(uniform) / probability
         return keys
+
+
+def _taken(values: AnyArray | None, which: AnyArray) -> Any:
+    return None if values is None else values[which]
+
+
+def _joined(values: AnyArray | None, others: AnyArray | None) -> Any:
+    """Both, of rows of one dataset: either of them has such values or neither."""
+    return None if values is None or others is None else np.concatenate([values, others])
 
 
 def keyed_uniform(seed: int, purpose: int, block: Block) -> Float64Array:
