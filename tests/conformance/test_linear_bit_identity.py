@@ -104,6 +104,20 @@ def test_files_and_memory_budgets(X, y, reference, tmp_path, memory, n_files):
     assert_same(found, reference)
 
 
+@pytest.mark.parametrize(
+    "estimator", [LogisticRegression(solver="newton"), LinearRegression(), Lasso(alpha=0.01)]
+)
+def test_files_cut_at_multiples_of_64_rows(X, y, tmp_path, estimator):
+    """Products are summed in groups of 64 rows that lie on the grid of their file."""
+    n_rows = 64 * N_FILES * 100
+    X, y = X[:n_rows], np.unique(y[:n_rows], return_inverse=True)[1]
+    expected = fitted(estimator.fit(X, y))
+    with LocalEngine(n_threads=2, memory="25MB"):
+        assert (
+            fitted(estimator.fit(write_files(tmp_path / "files", X, y, N_FILES), "y")) == expected
+        )
+
+
 def test_orders_of_memory(X, y, reference):
     assert_same(model().fit(np.asfortranarray(X), y), reference)
     assert_same(model().fit(np.repeat(X, 2, axis=1)[:, ::2], y), reference)

@@ -15,7 +15,8 @@ class LinearRegression(SquaredErrorRegressor):
     and where collinear columns leave a choice, those of the least norm.
 
     Every fitted attribute is the same to the last bit for any engine, number of threads or
-    workers, memory budget, way of splitting the rows into files, and after any worker's death.
+    workers, memory budget, way of splitting the rows into files at multiples of 64 rows, and after
+    any worker's death.
 
     Parameters
     ----------

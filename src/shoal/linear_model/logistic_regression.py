@@ -53,7 +53,8 @@ class LogisticRegression(LinearClassifier):
     objective, over ``C * S``.
 
     Every fitted attribute is the same to the last bit for any engine, number of threads or
-    workers, memory budget, way of splitting the rows into files, and after any worker's death.
+    workers, memory budget, way of splitting the rows into files (for ``solver="newton"``, at
+    multiples of 64 rows), and after any worker's death.
 
     Parameters
     ----------

@@ -16,7 +16,8 @@ class PoissonRegressor(GeneralizedLinearRegressor):
     is :math:`e^r`.
 
     Every fitted attribute is the same to the last bit for any engine, number of threads or
-    workers, memory budget, way of splitting the rows into files, and after any worker's death.
+    workers, memory budget, way of splitting the rows into files (for ``solver="newton"``, at
+    multiples of 64 rows), and after any worker's death.
 
     Parameters
     ----------

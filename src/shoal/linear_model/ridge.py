@@ -24,7 +24,8 @@ class Ridge(SquaredErrorRegressor):
     as scikit-learn's does; :math:`J` is this over :math:`2 \sum_i s_i`.
 
     Every fitted attribute is the same to the last bit for any engine, number of threads or
-    workers, memory budget, way of splitting the rows into files, and after any worker's death.
+    workers, memory budget, way of splitting the rows into files at multiples of 64 rows, and after
+    any worker's death.
 
     Parameters
     ----------

@@ -22,7 +22,8 @@ class TweedieRegressor(GeneralizedLinearRegressor):
     and its limits for p = 1 (Poisson) and p = 2 (gamma); it is scikit-learn's objective.
 
     Every fitted attribute is the same to the last bit for any engine, number of threads or
-    workers, memory budget, way of splitting the rows into files, and after any worker's death.
+    workers, memory budget, way of splitting the rows into files (for ``solver="newton"``, at
+    multiples of 64 rows), and after any worker's death.
 
     Parameters
     ----------
