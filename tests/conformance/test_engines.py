@@ -7,11 +7,12 @@ from contextvars import copy_context
 import pytest
 
 from shoal.engines.local import LocalEngine
+from shoal.testing import engine as testing
 from shoal.testing.engine import check_engine
 
 
 @pytest.mark.usefixtures("no_leaks")
-@pytest.mark.parametrize(("n_threads", "memory"), [(1, None), (2, "20MB"), (3, "700kB")], ids=str)
+@pytest.mark.parametrize(("n_threads", "memory"), [(1, None), (2, "20MB"), (3, "3MB")], ids=str)
 def test_local_engine(n_threads, memory):
     check_engine(lambda: LocalEngine(n_threads, memory))
 
@@ -100,7 +101,8 @@ class StaysCurrent(LocalEngine):
         (StaysCurrent, "still current"),
     ],
 )
-def test_the_suite_finds(engine, message):
+def test_the_suite_finds(engine, message, monkeypatch):
+    monkeypatch.setattr(testing, "_PATIENCE_SECONDS", 0.1)
     # One of them stays current: in a context of its own, not for the tests that follow.
     with pytest.raises(AssertionError, match=message):
         copy_context().run(check_engine, lambda: engine(2))

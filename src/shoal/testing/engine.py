@@ -27,6 +27,9 @@ _N_ROWS = 200_000
 _BLOCK_SECONDS = 0.5
 _PROMPT_SECONDS = 4.0
 
+#: How long what an engine holds may take to go after it is closed.
+_PATIENCE_SECONDS = 2.0
+
 
 def check_engine(make_engine: Callable[[], Engine]) -> None:
     """Check that an engine keeps the promises of `Engine`.
@@ -175,11 +178,13 @@ def _check_maps(engine: Engine) -> None:
 
 def _running_digest(cell: Cell, blocks: Iterator[Block]) -> tuple[int, int]:
     """The cell's index, and a number that depends on the order of its rows too."""
-    digest = 0
-    for block in blocks:
-        for row in _row_digests(block).tolist():
-            digest = (31 * digest + row) % 2**64
-    return cell.index, digest
+    digest, n_rows = np.uint64(0), 0
+    with np.errstate(over="ignore"):
+        for block in blocks:
+            places = np.arange(n_rows, n_rows + block.n_rows, dtype=np.uint64)
+            digest += (_row_digests(block) * (2 * places + 1)).sum()
+            n_rows += block.n_rows
+    return cell.index, int(digest)
 
 
 def _check_cells(engine: Engine) -> None:
@@ -310,9 +315,9 @@ def _held_after(make_engine: Callable[[], Engine]) -> tuple[set[threading.Thread
     return set(threading.enumerate()), psutil.Process().num_fds()
 
 
-def _left(before: tuple[set[threading.Thread], int], patience_seconds: float = 2.0) -> list[str]:
+def _left(before: tuple[set[threading.Thread], int]) -> list[str]:
     """What is there that was not before, and does not go soon."""
-    deadline = time.monotonic() + patience_seconds
+    deadline = time.monotonic() + _PATIENCE_SECONDS
     while (left := _more_than(before)) and time.monotonic() < deadline:
         time.sleep(0.05)
     return left
