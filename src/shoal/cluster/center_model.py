@@ -26,9 +26,9 @@ from shoal.callbacks import FitProgress
 from shoal.cluster.initial_centers import InitialCenters
 from shoal.data.block import Block
 from shoal.data.dataset import Dataset
-from shoal.data.predictions import write_predictions
 from shoal.data.validation import fit_dataset, predict_dataset
 from shoal.engines.current import current_engine
+from shoal.engines.row_values import gathered, written
 from shoal.solvers.fitting import passes_over, restored_on_error
 from shoal.solvers.solver import Fold
 from shoal.statistics.assignment import Assigned, Assignment
@@ -118,13 +118,10 @@ class CenterModel(
         NotFittedError, DataError, FileError
         """
         dataset, centers = opened(self, X)
-        labels = current_engine().map_blocks(dataset, _Labels(centers, _middle(centers)))
+        labels = _Labels(centers, _middle(centers))
         if out is not None:
-            return write_predictions(out, "label", np.int32, labels, dataset.n_rows)
-        result = np.full(dataset.n_rows, -1, dtype=np.int32)
-        for block, values in labels:
-            result[block.row_numbers] = values
-        return result
+            return written(dataset, labels, out, "label", np.int32)
+        return gathered(dataset, labels, np.int32, -1)
 
     def transform(self, X: Any) -> AnyArray:
         """Give the distance of each row to each centre.
@@ -141,11 +138,8 @@ class CenterModel(
             Of the type of the features; NaN for dropped rows.
         """
         dataset, centers = opened(self, X)
-        result = np.full((dataset.n_rows, len(centers)), np.nan, dtype=dataset.dtype)
         distances = _Distances(centers, self.metric == "cosine")
-        for block, values in current_engine().map_blocks(dataset, distances):
-            result[block.row_numbers] = values
-        return result
+        return gathered(dataset, distances, dataset.dtype, np.nan, (len(centers),))
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Give the opposite of the inertia of `X`: the larger the better.

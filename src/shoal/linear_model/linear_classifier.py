@@ -12,12 +12,11 @@ from sklearn.utils.validation import check_is_fitted
 from shoal._typing import AnyArray, Float64Array, Int64Array
 from shoal.data.block import Block
 from shoal.engines.current import current_engine
+from shoal.engines.row_values import gathered, written
 from shoal.exceptions import DataError
 from shoal.linear_model.linear_predictor import (
     LinearPredictor,
     RawPredictions,
-    gathered,
-    written,
 )
 from shoal.linear_model.target import target_role, weights_of
 from shoal.losses import Loss
@@ -46,8 +45,9 @@ class LinearClassifier(ClassifierMixin, LinearPredictor, ABC):
             dropped by ``missing="drop"``.
         """
         dataset = self._opened(X)
-        raw = gathered(dataset, self._raw(), np.float64, np.nan)
-        return raw[:, 0] if len(self.classes_) == 2 else raw
+        raw = self._raw()
+        scores = gathered(dataset, raw, np.float64, np.nan, raw.intercept.shape)
+        return scores[:, 0] if len(self.classes_) == 2 else scores
 
     def predict(self, X: Any, *, out: str | PathLike[str] | None = None) -> Any:
         """Predict the label of each row.

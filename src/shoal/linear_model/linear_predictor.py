@@ -1,9 +1,7 @@
 """What a linear model does with new rows."""
 
 from abc import ABC
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -11,12 +9,10 @@ from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils.validation import check_is_fitted
 
-from shoal._typing import AnyArray, Float64Array
+from shoal._typing import Float64Array
 from shoal.data.block import Block
 from shoal.data.dataset import Dataset
-from shoal.data.predictions import write_predictions
 from shoal.data.validation import predict_dataset
-from shoal.engines.current import current_engine
 from shoal.statistics.raw_predictions import raw_predictions
 
 
@@ -60,32 +56,3 @@ class RawPredictions:
 
     def __call__(self, block: Block) -> Float64Array:
         return raw_predictions(block, self.coef, self.intercept)
-
-
-def gathered(
-    dataset: Dataset, function: Callable[[Block], AnyArray], dtype: Any, missing: Any
-) -> AnyArray:
-    """What `function` gives of each block, as one array; `missing` where a row was dropped.
-
-    One pass, memory of the result.
-    """
-    found: AnyArray | None = None
-    for block, values in current_engine().map_blocks(dataset, function):
-        if found is None:
-            found = np.full((dataset.n_rows, *values.shape[1:]), missing, dtype=dtype)
-        found[block.row_numbers] = values
-    if found is None:
-        return np.full(dataset.n_rows, missing, dtype=dtype)
-    return found
-
-
-def written(
-    dataset: Dataset,
-    function: Callable[[Block], AnyArray],
-    out: str | PathLike[str],
-    name: str,
-    dtype: Any,
-) -> Any:
-    """The path `out`, where one column of predictions was written. One pass, no memory."""
-    predictions: Iterator[tuple[Block, AnyArray]] = current_engine().map_blocks(dataset, function)
-    return write_predictions(out, name, dtype, predictions, dataset.n_rows)

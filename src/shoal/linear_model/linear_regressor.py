@@ -13,11 +13,10 @@ from shoal._typing import Float64Array
 from shoal.data.block import Block
 from shoal.data.dataset import Dataset
 from shoal.engines.current import current_engine
+from shoal.engines.row_values import gathered, written
 from shoal.linear_model.linear_predictor import (
     LinearPredictor,
     RawPredictions,
-    gathered,
-    written,
 )
 from shoal.linear_model.target import TargetSums, numeric_target, target_role, weights_of
 from shoal.losses import HalfSquaredError, Loss
@@ -58,7 +57,8 @@ class LinearRegressor(RegressorMixin, LinearPredictor, ABC):
         predictions = _Predictions(self._raw(), self._loss(), np.ndim(self.coef_) == 1)
         if out is not None:
             return written(dataset, predictions, out, "prediction", np.float64)
-        return gathered(dataset, predictions, np.float64, np.nan)
+        shape = self.coef_.shape[:-1]
+        return gathered(dataset, predictions, np.float64, np.nan, shape)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         r"""Give the share of the variance that is explained: :math:`R^2`, 1 at best.

@@ -14,6 +14,7 @@ from shoal._validation import check_choice, check_number
 from shoal.callbacks import FitProgress
 from shoal.data.dataset import Dataset
 from shoal.data.validation import fit_dataset
+from shoal.engines.row_values import gathered
 from shoal.exceptions import ParameterError
 from shoal.linear_model.descent import (
     PROXIMAL_SOLVERS,
@@ -23,7 +24,6 @@ from shoal.linear_model.descent import (
     check_learning_rate,
 )
 from shoal.linear_model.linear_classifier import Hits, LinearClassifier, Probabilities
-from shoal.linear_model.linear_predictor import gathered
 from shoal.linear_model.problem import FittedModel, LinearModel, Problem, kept_at, started
 from shoal.linear_model.row_loss import RowLoss
 from shoal.linear_model.summary import summarize
@@ -247,7 +247,7 @@ class LogisticRegression(LinearClassifier):
         """
         dataset = self._opened(X)
         probabilities = Probabilities(self._raw(), _loss(len(self.classes_)))
-        return gathered(dataset, probabilities, np.float64, np.nan)
+        return gathered(dataset, probabilities, np.float64, np.nan, self.classes_.shape)
 
     def predict_log_proba(self, X: Any) -> Float64Array:
         """Give the logarithm of the probability of each class.

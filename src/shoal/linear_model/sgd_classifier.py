@@ -12,9 +12,10 @@ from shoal._typing import AnyArray, Float64Array
 from shoal.data.block import Block
 from shoal.data.dataset import Dataset
 from shoal.data.validation import fit_dataset, predict_dataset
+from shoal.engines.row_values import gathered
 from shoal.exceptions import DataError, ParameterError
 from shoal.linear_model.linear_classifier import LinearClassifier
-from shoal.linear_model.linear_predictor import RawPredictions, gathered
+from shoal.linear_model.linear_predictor import RawPredictions
 from shoal.linear_model.sgd_model import REGRESSION_LOSSES, SGDModel, Task
 from shoal.linear_model.target import (
     ClassWeight,
@@ -356,7 +357,7 @@ class SGDClassifier(LinearClassifier, SGDModel):
         """
         dataset = self._opened(X)
         probabilities = _Probabilities(self._raw(), self.loss)
-        return gathered(dataset, probabilities, np.float64, np.nan)
+        return gathered(dataset, probabilities, np.float64, np.nan, self.classes_.shape)
 
     @available_if(_has_probabilities)
     def predict_log_proba(self, X: Any) -> Float64Array:

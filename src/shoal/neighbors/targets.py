@@ -9,7 +9,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from shoal._typing import AnyArray, Float64Array, Int64Array
 from shoal.data.block import Block
 from shoal.data.dataset import Dataset
-from shoal.engines.current import current_engine
+from shoal.engines.row_values import gathered
 from shoal.exceptions import DataError, NonFiniteError
 
 
@@ -37,9 +37,8 @@ class Targets:
             )
         values = dataset.target
         if isinstance(values, int):
-            values = np.empty(dataset.n_rows, dtype=dataset.source.columns[values].dtype)
-            for block, target in current_engine().map_blocks(dataset, _target_of):
-                values[block.row_numbers] = target
+            dtype = dataset.source.columns[values].dtype
+            values = gathered(dataset, _target_of, dtype, np.zeros((), dtype)[()])
         return cls(values.reshape(len(values), -1), values.ndim == 1)
 
     def add(self, other: "Targets") -> "Targets":
