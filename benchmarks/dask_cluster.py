@@ -36,7 +36,7 @@ def rows(options: Options) -> Iterator[Row]:
     X, centers = blobs(shape)
     peers = {DASK_ML: (_dask_ml, "dask_ml"), SPARK: (_spark, "pyspark")} if options.cluster else {}
     with equal_threads(options.threads), ExitStack() as stack:
-        cluster = stack.enter_context(_cluster())
+        cluster = stack.enter_context(two_workers())
         runs = {LOCAL: stack.enter_context(_shoal(X, centers, shoal.LocalEngine(options.threads)))}
         runs[DASK] = stack.enter_context(_shoal(X, centers, shoal.DaskEngine(cluster)))
         for name, (start, module) in peers.items():
@@ -59,7 +59,7 @@ def _goals(milliseconds: dict[str, float]) -> Iterator[Goal]:
 
 
 @contextmanager
-def _cluster() -> Iterator[Any]:
+def two_workers() -> Iterator[Any]:
     """Two workers of one thread, as `shoal.DaskEngine` starts them on two cores."""
     from distributed import Client
 
@@ -72,12 +72,8 @@ def _cluster() -> Iterator[Any]:
 
 @contextmanager
 def _shoal(X: np.ndarray, centers: np.ndarray, engine: Any) -> Iterator[Run]:
-    """Fits on rows that are sent once: a dataset of the caller's is kept between fits.
-
-    Each engine is the current one in a context of its own, so that they can take turns.
-    """
+    """Fits on rows that are sent once: a dataset of the caller's is kept between fits."""
     dataset = shoal.open_dataset(X)
-    context = copy_context()
 
     def fit(max_iter: int) -> None:
         model = KMeans(
@@ -85,9 +81,20 @@ def _shoal(X: np.ndarray, centers: np.ndarray, engine: Any) -> Iterator[Run]:
         )
         assert model.fit(dataset).n_iter_ == max_iter
 
+    with inside(engine) as run:
+        yield partial(run, fit)
+
+
+@contextmanager
+def inside(engine: Any) -> Iterator[Callable[..., Any]]:
+    """Calls functions with this engine.
+
+    It is the current one in a context of its own, so that engines can take turns.
+    """
+    context = copy_context()
     context.run(engine.__enter__)
     try:
-        yield partial(context.run, fit)
+        yield context.run
     finally:
         context.run(engine.__exit__, None, None, None)
 
@@ -114,6 +121,19 @@ def _spark(X: np.ndarray, centers: np.ndarray, client: Any, n_threads: int) -> I
     iteration costs.
     """
     from pyspark.ml.clustering import KMeans as SparkKMeans
+
+    with spark_rows({f"x{j}": X[:, j] for j in range(X.shape[1])}, n_threads) as frame:
+        kmeans = partial(SparkKMeans, k=len(centers), initMode="random", seed=0, tol=0.0)
+        yield lambda max_iter: kmeans(maxIter=max_iter).fit(frame)
+
+
+@contextmanager
+def spark_rows(
+    features: dict[str, np.ndarray], n_threads: int, target: np.ndarray | None = None
+) -> Iterator[Any]:
+    """A data frame of ``features`` (and ``label``), persisted in one process of as many threads."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
     from pyspark.ml.feature import VectorAssembler
     from pyspark.sql import SparkSession
 
@@ -127,22 +147,12 @@ def _spark(X: np.ndarray, centers: np.ndarray, client: Any, n_threads: int) -> I
         .getOrCreate()
     )
     session.sparkContext.setLogLevel("OFF")
+    columns = features if target is None else features | {"label": target}
     with tempfile.TemporaryDirectory() as folder:
-        columns = _write(X, Path(folder) / "rows.parquet")
+        pq.write_table(pa.table(columns), Path(folder) / "rows.parquet")
         frame = session.read.parquet(folder).repartition(n_threads)
-        vectors = VectorAssembler(inputCols=columns, outputCol="features").transform(frame)
-        vectors = vectors.select("features").persist()
+        vectors = VectorAssembler(inputCols=list(features), outputCol="features").transform(frame)
+        vectors = vectors.select("features", *(["label"] if target is not None else [])).persist()
         vectors.count()
-    kmeans = partial(SparkKMeans, k=len(centers), initMode="random", seed=0, tol=0.0)
-    yield lambda max_iter: kmeans(maxIter=max_iter).fit(vectors)
+    yield vectors
     session.stop()
-
-
-def _write(X: np.ndarray, path: Path) -> list[str]:
-    """The rows as a Parquet file; names of its columns."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    names = [f"x{j}" for j in range(X.shape[1])]
-    pq.write_table(pa.table({name: X[:, j] for j, name in enumerate(names)}), path)
-    return names

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import chart
+import cluster_logistic
 import dask_cluster
 import exact_sums
 import harness
@@ -36,6 +37,7 @@ SECTIONS: dict[str, Callable[[Options], Iterator[Row]]] = {
     "linear": linear_fit.rows,
     "sgd": sgd_epochs.rows,
     "cluster": dask_cluster.rows,
+    "linear-cluster": cluster_logistic.rows,
     "disk": out_of_core.rows,
     "linear-disk": linear_out_of_core.rows,
     "import": import_time.rows,
