@@ -52,3 +52,10 @@ def test_choices():
     message = r"The 'metric' parameter of Estimator must be one of 'a', 'b'\. Got 'c' instead\."
     with pytest.raises(ValueError, match=message):
         check_choice(Estimator(metric="c"), "metric", ("a", "b"))
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, np.nan, np.inf])
+def test_what_is_out_of_a_range_with_two_ends(value):
+    check_number(Estimator(share=1), "share", 0, 1)
+    with pytest.raises(ValueError, match=r"must be a float in the range \[0, 1\]\. Got "):
+        check_number(Estimator(share=value), "share", 0, 1)

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
+
 
 def check_choice(estimator: Any, name: str, choices: Sequence[str]) -> None:
     """Raise ValueError unless the parameter `name` is one of `choices`."""
@@ -17,18 +19,24 @@ def check_choice(estimator: Any, name: str, choices: Sequence[str]) -> None:
 
 
 def check_number(
-    estimator: Any, name: str, least: float, *, integer: bool = False, optional: bool = False
+    estimator: Any,
+    name: str,
+    least: float,
+    most: float = np.inf,
+    *,
+    integer: bool = False,
+    optional: bool = False,
 ) -> None:
-    """Raise TypeError or ValueError unless the parameter `name` is a number >= `least`."""
+    """Raise TypeError or ValueError unless the parameter `name` lies in [`least`, `most`]."""
     value = getattr(estimator, name)
     if optional and value is None:
         return
     word = "an int" if integer else "a float"
     message = (
         f"The {name!r} parameter of {type(estimator).__name__} must be {word} in the range "
-        f"[{least}, inf). Got {value!r} instead."
+        f"[{least}, {most}{']' if most < np.inf else ')'}. Got {value!r} instead."
     )
     if isinstance(value, bool) or not isinstance(value, Integral if integer else Real):
         raise TypeError(message)
-    if not float(value) >= least:
+    if not least <= float(value) <= most:
         raise ValueError(message)

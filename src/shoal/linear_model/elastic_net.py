@@ -7,7 +7,6 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from shoal._validation import check_number
-from shoal.exceptions import ParameterError
 from shoal.linear_model.descent import PROXIMAL_SOLVERS, LearningRate
 from shoal.linear_model.squared_error_fit import Solution, Strength
 from shoal.linear_model.squared_error_regressor import (
@@ -158,9 +157,7 @@ class ElasticNet(SquaredErrorRegressor):
     def _check_parameters(self) -> None:
         super()._check_parameters()
         check_number(self, "alpha", 0)
-        check_number(self, "l1_ratio", 0)
-        if self.l1_ratio > 1:
-            raise ParameterError(f"l1_ratio must lie in [0, 1], got {self.l1_ratio!r}.")
+        check_number(self, "l1_ratio", 0, 1)
 
     def _keep(self, solutions: Sequence[Solution], *, is_flat: bool) -> None:
         super()._keep(solutions, is_flat=is_flat)

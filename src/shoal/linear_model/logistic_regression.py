@@ -269,9 +269,7 @@ class LogisticRegression(LinearClassifier):
         check_number(self, "tol", 0)
         check_number(self, "max_iter", 1, integer=True)
         check_number(self, "C", np.nextafter(0.0, 1.0))
-        check_number(self, "l1_ratio", 0)
-        if self.l1_ratio > 1:
-            raise ParameterError(f"l1_ratio must lie in [0, 1], got {self.l1_ratio!r}.")
+        check_number(self, "l1_ratio", 0, 1)
         check_choice(self, "solver", ("auto", *SMOOTH_SOLVERS))
         if self._has_l1() and self.solver not in ("auto", *PROXIMAL_SOLVERS):
             raise ParameterError(
