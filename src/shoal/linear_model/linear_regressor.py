@@ -12,6 +12,7 @@ from sklearn.base import RegressorMixin
 from shoal._typing import Float64Array
 from shoal.data.block import Block
 from shoal.data.dataset import Dataset
+from shoal.data.validation import target_role
 from shoal.engines.current import current_engine
 from shoal.linear_model.linear_predictor import (
     LinearPredictor,
@@ -19,7 +20,7 @@ from shoal.linear_model.linear_predictor import (
     gathered,
     written,
 )
-from shoal.linear_model.target import TargetSums, numeric_target, target_role, weights_of
+from shoal.linear_model.target import TargetSums, numeric_target, weights_of
 from shoal.losses import HalfSquaredError, Loss
 from shoal.statistics.exact_sum import ExactSum
 from shoal.statistics.target_range import targets_of

@@ -1,0 +1,7 @@
+"""Learning from rows of which few are labelled."""
+
+from shoal.semi_supervised.label_propagation import LabelPropagation
+from shoal.semi_supervised.label_spreading import LabelSpreading
+from shoal.semi_supervised.label_spreading_regressor import LabelSpreadingRegressor
+
+__all__ = ["LabelPropagation", "LabelSpreading", "LabelSpreadingRegressor"]
