@@ -137,7 +137,7 @@ class _Rbf:
     gamma: float
 
     def __call__(self, X: Matrix, Y: Matrix) -> Float64Array:
-        found: Float64Array = rbf_kernel(X, Y.astype(np.float64), gamma=self.gamma)
+        found: Float64Array = rbf_kernel(X, Y.astype(np.float64, copy=False), gamma=self.gamma)
         return found
 
 
@@ -187,8 +187,10 @@ def _root_of_degrees(weights: Any) -> Float64Array:
 def _edges(nearest: AnyArray, n_rows: int) -> sparse.csr_array:
     """The graph with an edge of weight 1 from each query to each of its nearest rows."""
     n_queries, n_neighbors = nearest.shape
-    starts = np.arange(n_queries + 1, dtype=np.int64) * n_neighbors
-    indices = nearest.ravel().astype(np.int32, copy=False)
+    # SciPy would widen the one to the type of the other.
+    dtype = np.int32 if nearest.size < 2**31 else np.int64
+    starts = np.arange(0, nearest.size + 1, n_neighbors, dtype=dtype)
+    indices = nearest.ravel().astype(dtype, copy=False)
     shape = (n_queries, n_rows)
     return sparse.csr_array((np.ones(len(indices)), indices, starts), shape=shape)
 
