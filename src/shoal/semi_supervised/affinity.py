@@ -145,8 +145,8 @@ def require_all(n_seen: int, n_rows: int) -> None:
     """Raise DataError where rows were dropped."""
     if n_seen < n_rows:
         raise DataError(
-            f"{n_rows - n_seen} rows with missing values were dropped, but each row needs its "
-            "place in the graph. Remove these rows, or fill values in."
+            f"{n_rows - n_seen} rows with missing values were dropped, but each row is to be "
+            "given a label. Remove these rows, or fill values in."
         )
 
 

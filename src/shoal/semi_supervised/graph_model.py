@@ -3,7 +3,6 @@
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -58,7 +57,7 @@ class GraphModel(CallbackSupportMixin, BaseEstimator, ABC):
         y: Any,
     ) -> None:
         """Let `start` spread among the rows, and set the fitted attributes."""
-        rows = replace(dataset, target=None)
+        rows = dataset.with_target(None)
         self.X_ = in_memory(rows) if self._is_held(rows) else rows
         self._affinity = self._built()
         with passes_over(rows, self, X, y, max_iter=self.max_iter) as (fold, progress):
