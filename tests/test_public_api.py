@@ -55,7 +55,10 @@ def test_the_top_level_loads_no_layer() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["cli", "cluster", "data.open", "engines.local", "inspection", "linear_model", "neighbors"],
+    [
+        *("cli", "cluster", "data.open", "engines.local", "inspection", "linear_model"),
+        *("neighbors", "semi_supervised"),
+    ],
 )
 def test_layers_load_no_optional_package(module: str) -> None:
     # scikit-learn itself imports pandas where it is installed.

@@ -339,7 +339,7 @@ def fit_progress(
         verbose=bool(verbose),
     )
     if verbose:
-        _make_log_visible()
+        make_log_visible()
     data = {"X": X, "y": y, "metadata": metadata}
     token = _running.set(progress)
     try:
@@ -414,7 +414,7 @@ class _StandardError(logging.StreamHandler[TextIO]):
         pass
 
 
-def _make_log_visible() -> None:
+def make_log_visible() -> None:
     """Send the log to stderr if nobody has configured logging."""
     if not logger.hasHandlers():
         logger.addHandler(_StandardError())

@@ -139,3 +139,25 @@ def test_plus_plus_looks_at_no_more_rows_than_it_is_told():
 )
 def test_sample_size(n_clusters, n_features, expected):
     assert sample_size(n_clusters, n_features) == expected
+
+
+def test_missing_centers_are_drawn_by_squared_distance():
+    X = np.array([[0.0], [1.0], [3.0], [0.0]])
+    dataset = open_dataset(X, sample_weight=[1.0, 1.0, 2.0, 5.0])
+
+    def one_fold(statistic):
+        return fold(statistic, dataset)
+
+    summary = summarize(dataset, one_fold)
+    given = np.zeros((1, 1))
+    drawn = [
+        InitialCenters(2, summary, seed).completed(given, one_fold)[1, 0] for seed in range(2000)
+    ]
+    # Weights times squared distances: 1 and 18.
+    assert set(drawn) == {1.0, 3.0}
+    assert stats.binomtest(drawn.count(1.0), 2000, 1 / 19).pvalue > 1e-3
+    three = InitialCenters(3, summary, 0).completed(given, one_fold)
+    assert sorted(three[:, 0]) == [0, 1, 3]
+    same = np.array([[0.0], [1.0], [3.0]])
+    assert InitialCenters(3, summary, 0).completed(same, one_fold) is same
+    assert len(InitialCenters(4, summary, 0).completed(same, one_fold)) == 4

@@ -7,9 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import DataConversionWarning
 
 from shoal import open_dataset
-from shoal.data.validation import fit_dataset, predict_dataset
+from shoal.data.validation import fit_dataset, predict_dataset, target_role
 from shoal.exceptions import ColumnError, DataError
 
 X = np.arange(12.0).reshape(4, 3)
@@ -121,3 +122,19 @@ def test_checking_changes_no_estimator(path):
     with pytest.raises(ValueError, match="feature names"):
         predict_dataset(estimator, frame()[["a"]])
     assert vars(estimator) == before
+
+
+@pytest.mark.parametrize("name", ["y", 3, np.int64(3)])
+def test_columns_named_as_targets_stay_names(name):
+    assert target_role(Estimator(), X, name) == name
+
+
+def test_values_of_a_target():
+    Y = np.array([0, 2, 2, 5])
+    np.testing.assert_array_equal(target_role(Estimator(), X, list(Y)), Y)
+    with pytest.warns(DataConversionWarning):
+        np.testing.assert_array_equal(target_role(Estimator(), X, Y[:, None]), Y)
+    two = np.column_stack([Y, Y])
+    np.testing.assert_array_equal(target_role(Estimator(), X, two, multi_output=True), two)
+    with pytest.raises(ValueError, match="1d array"):
+        target_role(Estimator(), X, two)

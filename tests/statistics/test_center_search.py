@@ -139,3 +139,12 @@ def test_what_it_keeps_is_what_it_announces():
         kept = block.beside[BESIDE]
         parts = [part for part in (kept.labels, kept.upper, kept.lower) if part is not None]
         assert sum(part.nbytes for part in parts) == search.beside_row_bytes * len(X)
+
+
+def test_pinned_rows_keep_their_labels():
+    X, centers = np.array([[0.0], [1.0], [9.0], [1.0]]), np.array([[0.0], [9.0]])
+    dataset = open_dataset(X, target=np.array([-1, 1, -1, -1]))
+    (block,) = dataset.read(dataset.cells[0], 9)
+    found = CenterSearch(centers, np.zeros(1), "fit", 0, pinned=True)(block)
+    assert found.labels.tolist() == [0, 1, 1, 0]
+    assert found.n_scanned == 4

@@ -174,3 +174,28 @@ def test_what_stands_beside_large_blocks_is_declared(bounds):
     held = search * 8192 + sums.sums.nbytes
     assert held <= statistic.beside_row_bytes * 8192
     assert statistic.beside_row_bytes < 3 * search + 5
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("form", FORMS)
+def test_pinned_rows_are_summed_where_they_are_pinned(form, weighted):
+    X = blobs()
+    weight = weights() if weighted else None
+    dataset = forms(X, weight)[form]
+    pins = np.where(np.arange(len(X)) % 3 == 0, np.arange(len(X)) % 4, -1)
+    target = np.insert(pins, [0, len(X) // 2, len(X)], 0) if form == "dropped" else pins
+    dataset = dataset.with_target(target)
+    shift = np.zeros(3)
+    centers = np.ascontiguousarray(X[[3, 50, 51, 140]])
+    statistic = sums_of(dataset, centers, shift)
+    statistic = replace(statistic, search=replace(statistic.search, pinned=True))
+    check_statistic(statistic, dataset)
+    labels = np.where(pins >= 0, pins, nearest_center(X, centers, shift)[0])
+    weight = np.ones(len(X)) if weight is None else weight
+    found = fold(statistic, dataset)
+    for label in range(4):
+        own = labels == label
+        assert found.weights[label] == pytest.approx(weight[own].sum(), rel=1e-12)
+        np.testing.assert_allclose(
+            found.sums[label], weight[own] @ X[own], rtol=1e-10, atol=1e-10 * weight.max()
+        )

@@ -43,3 +43,10 @@ def test_rows_of_weight_0_are_passed_over():
     found = fold(FarthestRows(4, np.zeros((1, 1)), np.zeros(1)), dataset)
     np.testing.assert_array_equal(found.rows, [3, 1, 0])
     np.testing.assert_array_equal(found.weights, [2, 1, 1])
+
+
+def test_pinned_rows_are_passed_over():
+    X, pins = np.arange(5.0)[:, None], np.array([-1, -1, 0, -1, 0])
+    statistic = FarthestRows(4, np.zeros((1, 1)), np.zeros(1), pinned=True)
+    found = fold(statistic, open_dataset(X, target=pins))
+    np.testing.assert_array_equal(found.rows, [3, 1, 0])

@@ -47,7 +47,6 @@ class CenterModel(
 ):
     """Prediction by nearest centre, for estimators with ``cluster_centers_`` and ``metric``."""
 
-    n_clusters: int
     init: Any
     n_init: Any
     max_iter: int
@@ -66,15 +65,13 @@ class CenterModel(
 
         Parameters
         ----------
-        X : as for ``fit``
-        y : ignored
-        sample_weight : as for ``fit``
+        X, y, sample_weight : as for ``fit``
 
         Returns
         -------
         labels : ndarray of shape (n_rows,), int32
         """
-        self.fit(X, sample_weight=sample_weight)
+        self.fit(X, y, sample_weight)
         labels: Int32Array = self.labels_ if hasattr(self, "labels_") else self.predict(X)
         return labels
 
@@ -83,15 +80,13 @@ class CenterModel(
 
         Parameters
         ----------
-        X : as for ``fit``
-        y : ignored
-        sample_weight : as for ``fit``
+        X, y, sample_weight : as for ``fit``
 
         Returns
         -------
         distances : ndarray of shape (n_rows, n_clusters)
         """
-        return self.fit(X, sample_weight=sample_weight).transform(X)
+        return self.fit(X, y, sample_weight).transform(X)
 
     def predict(self, X: Any, *, out: str | PathLike[str] | None = None) -> Any:
         """Give the label of the nearest centre of each row.
@@ -211,10 +206,10 @@ class CenterModel(
 
     def _warn_of_empty_clusters(self, assigned: Assigned) -> None:
         n_found = int(np.count_nonzero(assigned.counts))
-        if n_found < self.n_clusters:
+        if n_found < len(assigned.counts):
             warnings.warn(
                 f"Number of distinct clusters ({n_found}) found smaller than n_clusters "
-                f"({self.n_clusters}). Possibly due to duplicate points in X.",
+                f"({len(assigned.counts)}). Possibly due to duplicate points in X.",
                 ConvergenceWarning,
                 stacklevel=3,
             )

@@ -15,8 +15,6 @@ from shoal._typing import AnyArray, Float64Array
 from shoal.solvers.lloyd import Summary
 from shoal.solvers.solver import Fold
 from shoal.statistics.center_search import CenterSearch
-from shoal.statistics.centroid_sums import CentroidSums
-from shoal.statistics.fixed_point import choose_scale
 from shoal.statistics.keyed_sample import KeyedSample, Sample
 
 #: k-means|| draws this many times ``n_clusters`` rows a round ...
@@ -33,6 +31,7 @@ class Purpose(IntEnum):
     RANDOM_ROWS = 3
     VALIDATION = 4
     ROUND = 16  # of k-means||; ROUND + 1, ROUND + 2, ... are later rounds
+    NEXT_CENTER = 2**16  # after the first; + 1, + 2, ... after so many
     MINI_BATCHES = 2**32  # of the first pass; + 1, + 2, ... of later ones
 
 
@@ -107,6 +106,20 @@ class InitialCenters:
         rows = np.arange(len(candidates))
         return self._plus_plus(Sample(rows, candidates, weights, np.zeros(len(rows))))
 
+    def completed(self, centers: AnyArray, fold: Fold) -> AnyArray:
+        """`centers` and as many more as are wanted, by k-means++. A pass for each.
+
+        Each is a row drawn in proportion to its weight and squared distance from those so far.
+        """
+        while len(centers) < self.n_clusters:
+            purpose = Purpose.NEXT_CENTER + len(centers)
+            drawn = fold(self._rows(1, purpose, by_weight=True, centers=centers)).X
+            if not len(drawn):
+                # Every row lies on a centre.
+                return np.concatenate([centers, self.random(fold)])[: self.n_clusters]
+            centers = np.concatenate([centers, drawn])
+        return centers
+
     def call(self, function: Callable[..., Any], fold: Fold) -> AnyArray:
         """What the user's function makes of a uniform sample, or of all rows. One pass."""
         sample = self.sample(fold)
@@ -167,13 +180,8 @@ class InitialCenters:
 
     def _weights(self, candidates: AnyArray, fold: Fold) -> Float64Array:
         """Sum of weights of the rows nearest to each candidate. One pass."""
-        summary = self.summary
-        found = summary.range
-        largest = found.largest_weight * found.largest_distance(summary.shift)
-        search = CenterSearch(candidates, summary.shift, uuid4().hex, 0)
-        scale = choose_scale(largest, found.n_rows, summary.dtype)
-        weight_scale = choose_scale(found.largest_weight, found.n_rows, summary.dtype)
-        return fold(CentroidSums(search, scale, weight_scale, summary.weighted)).weights
+        search = CenterSearch(candidates, self.summary.shift, uuid4().hex, 0)
+        return fold(self.summary.sums(search)).weights
 
     def _check_enough(self, sample: Sample) -> None:
         if len(sample.rows) < self.n_clusters:

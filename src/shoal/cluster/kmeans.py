@@ -219,17 +219,11 @@ class KMeans(CenterModel):
             self._uses_bounds(dataset),
             spherical=self.metric == "cosine",
         )
-        state, _, loss_curve = run(
-            solver, fold, checkpoint=checkpoint, progress=progress, attributes=_attributes
-        )
-        n_labels = dataset.n_rows if dataset.source.in_process else 0
-        search = solver.search(state)
-        return state, loss_curve, fold(Assignment.within(summary.range, search, n_labels))
+        return run_lloyd(solver, dataset, fold, progress, checkpoint)
 
     def _keep(self, state: LloydState, loss_curve: list[float], assigned: Assigned) -> None:
         """Set the fitted attributes."""
-        self.cluster_centers_ = state.centers
-        self.n_iter_ = state.n_iter
+        self.__dict__.update(attributes(state))
         self.loss_curve_ = loss_curve
         self._keep_assigned(assigned)
 
@@ -249,6 +243,22 @@ class KMeans(CenterModel):
         return Checkpoint(path, data=dataset.fingerprint, parameters=parameters)
 
 
-def _attributes(state: LloydState) -> dict[str, Any]:
-    """The fitted attributes of a model that ended at `state`, for callbacks."""
+def run_lloyd(
+    solver: Lloyd,
+    dataset: Dataset,
+    fold: Fold,
+    progress: FitProgress,
+    checkpoint: Checkpoint | None,
+) -> tuple[LloydState, list[float], Assigned]:
+    """How a run ends, its loss curve, and where the rows are then."""
+    state, _, loss_curve = run(
+        solver, fold, checkpoint=checkpoint, progress=progress, attributes=attributes
+    )
+    n_labels = dataset.n_rows if dataset.source.in_process else 0
+    search = solver.search(state)
+    return state, loss_curve, fold(Assignment.within(solver.summary.range, search, n_labels))
+
+
+def attributes(state: LloydState) -> dict[str, Any]:
+    """The fitted attributes of a model that ended at `state`."""
     return {"cluster_centers_": state.centers, "n_iter_": state.n_iter}

@@ -13,6 +13,7 @@ from shoal.data import plan as planning
 from shoal.data.block import Block
 from shoal.data.groups import GroupedSource
 from shoal.data.rows import BlockReader
+from shoal.data.selected_rows import SelectedRows
 from shoal.data.source import Cell, Source
 from shoal.data.target_classes import TargetClasses
 
@@ -110,6 +111,19 @@ class Dataset:
     def grouped(self, n_groups: int) -> "Dataset":
         """The same rows in at most `n_groups` cells of about equal length, each a run of cells."""
         return replace(self, source=GroupedSource(self.source, n_groups))
+
+    def selected(self, rows: AnyArray) -> "Dataset":
+        """Only the rows where `rows`, of shape (n_rows,), is true."""
+        target, weight = (
+            role[rows] if isinstance(role, np.ndarray) else role
+            for role in (self.target, self.sample_weight)
+        )
+        source = SelectedRows(self.source, rows)
+        return replace(self, source=source, target=target, sample_weight=weight)
+
+    def with_target(self, target: AnyArray | None) -> "Dataset":
+        """The same rows with other targets, of shape (n_rows,), or none."""
+        return replace(self, target=target)
 
     def with_classes(self, classes: TargetClasses) -> "Dataset":
         """The same rows, with the numbers that stand for their labels as targets."""

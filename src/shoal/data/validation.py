@@ -3,11 +3,11 @@
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import column_or_1d, validate_data
 
 from shoal.data.dataset import Dataset
 from shoal.data.open import is_paths, open_dataset
-from shoal.exceptions import ColumnError, DataError
+from shoal.exceptions import ColumnError, DataError, ParameterError
 
 
 def fit_dataset(
@@ -55,6 +55,33 @@ def predict_dataset(
         validate_data(estimator, X, reset=False, skip_check_array=True)
     _check_count(estimator, dataset)
     return dataset
+
+
+def target_role(estimator: Any, X: Any, y: Any, *, multi_output: bool = False) -> Any:
+    """`y` as the target that a dataset is opened with: a column of `X`, or values.
+
+    Raises
+    ------
+    DataError
+        There is no target, or it has several columns where one is needed.
+    """
+    if isinstance(X, Dataset):
+        if y is not None:
+            raise ParameterError("A Dataset has its target already: give it when it is opened.")
+        if X.target is None:
+            raise DataError("The dataset has no target: open it with open_dataset(..., target=).")
+        return None
+    if y is None:
+        raise DataError(
+            f"This {type(estimator).__name__} estimator requires y to be passed, but the target y "
+            "is None."
+        )
+    if isinstance(y, str | int | np.integer):
+        return y
+    if hasattr(y, "compute"):
+        y = y.compute()
+    values = np.asarray(y)
+    return values if multi_output and values.ndim == 2 else column_or_1d(values, warn=True)
 
 
 def _check_count(estimator: Any, dataset: Dataset) -> None:

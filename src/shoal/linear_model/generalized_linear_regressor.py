@@ -13,7 +13,7 @@ from shoal._typing import Float64Array
 from shoal._validation import check_choice, check_number
 from shoal.callbacks import FitProgress
 from shoal.data.dataset import Dataset
-from shoal.data.validation import fit_dataset
+from shoal.data.validation import fit_dataset, target_role
 from shoal.linear_model.descent import SMOOTH_SOLVERS, Descent, LearningRate, check_learning_rate
 from shoal.linear_model.linear_regressor import LinearRegressor
 from shoal.linear_model.problem import FittedModel, LinearModel, Problem, kept_at, started
@@ -23,7 +23,6 @@ from shoal.linear_model.target import (
     TargetSums,
     check_numeric_column,
     numeric_target,
-    target_role,
 )
 from shoal.losses import HalfSquaredError, Loss
 from shoal.penalties import L1, L2

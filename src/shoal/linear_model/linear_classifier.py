@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from shoal._typing import AnyArray, Float64Array, Int64Array
 from shoal.data.block import Block
+from shoal.data.validation import target_role
 from shoal.engines.current import current_engine
 from shoal.engines.row_values import gathered, written
 from shoal.exceptions import DataError
@@ -18,7 +19,7 @@ from shoal.linear_model.linear_predictor import (
     LinearPredictor,
     RawPredictions,
 )
-from shoal.linear_model.target import target_role, weights_of
+from shoal.linear_model.target import weights_of
 from shoal.losses import Loss
 from shoal.statistics.exact_sum import ExactSum
 

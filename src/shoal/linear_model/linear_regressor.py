@@ -12,13 +12,14 @@ from sklearn.base import RegressorMixin
 from shoal._typing import Float64Array
 from shoal.data.block import Block
 from shoal.data.dataset import Dataset
+from shoal.data.validation import target_role
 from shoal.engines.current import current_engine
 from shoal.engines.row_values import gathered, written
 from shoal.linear_model.linear_predictor import (
     LinearPredictor,
     RawPredictions,
 )
-from shoal.linear_model.target import TargetSums, numeric_target, target_role, weights_of
+from shoal.linear_model.target import TargetSums, numeric_target, weights_of
 from shoal.losses import HalfSquaredError, Loss
 from shoal.statistics.exact_sum import ExactSum
 from shoal.statistics.target_range import targets_of

@@ -13,7 +13,7 @@ from shoal._typing import Float64Array
 from shoal._validation import check_choice, check_number
 from shoal.callbacks import FitProgress
 from shoal.data.dataset import Dataset
-from shoal.data.validation import fit_dataset
+from shoal.data.validation import fit_dataset, target_role
 from shoal.engines.row_values import gathered
 from shoal.exceptions import ParameterError
 from shoal.linear_model.descent import (
@@ -27,7 +27,7 @@ from shoal.linear_model.linear_classifier import Hits, LinearClassifier, Probabi
 from shoal.linear_model.problem import FittedModel, LinearModel, Problem, kept_at, started
 from shoal.linear_model.row_loss import RowLoss
 from shoal.linear_model.summary import summarize
-from shoal.linear_model.target import ClassWeight, coded, found_classes, target_role
+from shoal.linear_model.target import ClassWeight, coded, found_classes
 from shoal.losses import HalfBinomial, HalfMultinomial, Loss
 from shoal.penalties import L1, L2
 from shoal.solvers.fitting import passes_over, restored_on_error

@@ -11,7 +11,7 @@ from sklearn.utils.metaestimators import available_if
 from shoal._typing import AnyArray, Float64Array
 from shoal.data.block import Block
 from shoal.data.dataset import Dataset
-from shoal.data.validation import fit_dataset, predict_dataset
+from shoal.data.validation import fit_dataset, predict_dataset, target_role
 from shoal.engines.row_values import gathered
 from shoal.exceptions import DataError, ParameterError
 from shoal.linear_model.linear_classifier import LinearClassifier
@@ -22,7 +22,6 @@ from shoal.linear_model.target import (
     coded,
     found_classes,
     present_classes,
-    target_role,
 )
 from shoal.losses import HalfBinomial, Hinge, Loss, ModifiedHuber, Perceptron, SquaredHinge
 from shoal.solvers.fitting import restored_on_error

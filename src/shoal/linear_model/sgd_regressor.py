@@ -7,10 +7,10 @@ from typing import Any, Self
 import numpy as np
 
 from shoal.data.dataset import Dataset
-from shoal.data.validation import fit_dataset, predict_dataset
+from shoal.data.validation import fit_dataset, predict_dataset, target_role
 from shoal.linear_model.linear_regressor import LinearRegressor
 from shoal.linear_model.sgd_model import REGRESSION_LOSSES, SGDModel, Task
-from shoal.linear_model.target import check_numeric_column, numeric_target, target_role
+from shoal.linear_model.target import check_numeric_column, numeric_target
 from shoal.solvers.fitting import restored_on_error
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from shoal._typing import Float64Array
 from shoal._validation import check_choice, check_number
 from shoal.data.dataset import Dataset
-from shoal.data.validation import fit_dataset
+from shoal.data.validation import fit_dataset, target_role
 from shoal.exceptions import ParameterError
 from shoal.linear_model.descent import SMOOTH_SOLVERS, Descent, LearningRate, check_learning_rate
 from shoal.linear_model.linear_regressor import LinearRegressor
@@ -22,7 +22,7 @@ from shoal.linear_model.squared_error_fit import (
     SquaredErrorFit,
     Strength,
 )
-from shoal.linear_model.target import check_numeric_column, numeric_target, target_role
+from shoal.linear_model.target import check_numeric_column, numeric_target
 from shoal.solvers.checkpoint import Checkpoint
 from shoal.solvers.fitting import passes_over, restored_on_error
 

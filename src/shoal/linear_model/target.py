@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
-from sklearn.utils.validation import column_or_1d
 
 from shoal._typing import Float64Array
 from shoal.data.block import Block
@@ -18,33 +17,6 @@ from shoal.statistics.target_range import targets_of
 
 #: What rows of a class weigh, by label; or in inverse proportion to the weight of its rows.
 ClassWeight: TypeAlias = Mapping[Any, float] | Literal["balanced"] | None
-
-
-def target_role(estimator: Any, X: Any, y: Any, *, multi_output: bool = False) -> Any:
-    """`y` as the target that a dataset is opened with: a column of `X`, or values.
-
-    Raises
-    ------
-    DataError
-        There is no target, or it has several columns where one is needed.
-    """
-    if isinstance(X, Dataset):
-        if y is not None:
-            raise ParameterError("A Dataset has its target already: give it when it is opened.")
-        if X.target is None:
-            raise DataError("The dataset has no target: open it with open_dataset(..., target=).")
-        return None
-    if y is None:
-        raise DataError(
-            f"This {type(estimator).__name__} estimator requires y to be passed, but the target y "
-            "is None."
-        )
-    if isinstance(y, str | int | np.integer):
-        return y
-    if hasattr(y, "compute"):
-        y = y.compute()
-    values = np.asarray(y)
-    return values if multi_output and values.ndim == 2 else column_or_1d(values, warn=True)
 
 
 def numeric_target(role: Any) -> Any:

@@ -63,6 +63,17 @@ class Summary:
         about_mean = self.moments.variance + (self.moments.mean - self.shift) ** 2
         return float(self.moments.weight * about_mean.sum())
 
+    def sums(self, search: CenterSearch) -> CentroidSums:
+        """Sums of the rows nearest to each centre, at the finest scale that none overflows."""
+        found = self.range
+        largest = found.largest_weight * found.largest_distance(self.shift)
+        return CentroidSums(
+            search,
+            choose_scale(largest, found.n_rows, self.dtype),
+            choose_scale(found.largest_weight, found.n_rows, self.dtype),
+            self.weighted,
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lloyd(Solver[LloydState]):
@@ -88,6 +99,9 @@ class Lloyd(Solver[LloydState]):
         Whether rows are skipped by bounds.
     spherical : bool
         Whether centres are scaled to unit length.
+    pinned : bool
+        Whether rows whose target is not -1 stay in the cluster of that number. Goes without
+        bounds.
 
     References
     ----------
@@ -101,6 +115,7 @@ class Lloyd(Solver[LloydState]):
     tolerance: float
     bounds: bool
     spherical: bool = False
+    pinned: bool = False
     fit: str = field(default_factory=lambda: uuid4().hex)
 
     def init(self, fold: Fold) -> LloydState:
@@ -110,7 +125,7 @@ class Lloyd(Solver[LloydState]):
         return LloydState(0, None, centers, None, np.inf)
 
     def step(self, state: LloydState, fold: Fold) -> LloydState:
-        found = fold(self._sums(state))
+        found = fold(self.summary.sums(self.search(state)))
         loss = self._loss(found, state.centers)
         centers = self._means(self._relocated(found, state.centers, fold), state.centers)
         moved = np.linalg.norm(centers.astype(np.float64) - state.centers, axis=1)
@@ -138,17 +153,7 @@ class Lloyd(Solver[LloydState]):
             state.drift,
             _kernels.pairwise_min_separation(state.centers) if self.bounds else None,
             self.bounds,
-        )
-
-    def _sums(self, state: LloydState) -> CentroidSums:
-        found = self.summary.range
-        dtype = self.summary.dtype
-        largest = found.largest_weight * found.largest_distance(self.summary.shift)
-        return CentroidSums(
-            self.search(state),
-            choose_scale(largest, found.n_rows, dtype),
-            choose_scale(found.largest_weight, found.n_rows, dtype),
-            self.summary.weighted,
+            self.pinned,
         )
 
     def _loss(self, found: ClusterSums, centers: AnyArray) -> float:
@@ -175,7 +180,7 @@ class Lloyd(Solver[LloydState]):
         empty = np.flatnonzero(found.weights == 0)
         if not len(empty):
             return found
-        far = fold(FarthestRows(len(empty), centers, self.summary.shift))
+        far = fold(FarthestRows(len(empty), centers, self.summary.shift, self.pinned))
         sums, weights = found.sums.copy(), found.weights.copy()
         rows = far.weights[:, None] * (far.X.astype(np.float64) - self.summary.shift)
         for cluster, distance, row, label, weight in zip(

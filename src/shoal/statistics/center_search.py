@@ -84,6 +84,9 @@ class CenterSearch:
         How far at most each centre has moved since pass ``step - 1``.
     bounds : bool, default=False
         Whether bounds are kept: 8 bytes a row more beside the 4 of a label.
+    pinned : bool, default=False
+        Whether rows whose target is not -1 have that for a label, whatever centre is near. Goes
+        without bounds.
 
     References
     ----------
@@ -97,6 +100,7 @@ class CenterSearch:
     drift: Float64Array | None = None
     separation: Float64Array | None = None
     bounds: bool = False
+    pinned: bool = False
 
     @property
     def beside_row_bytes(self) -> int:
@@ -110,8 +114,15 @@ class CenterSearch:
                 )
             else:
                 n_scanned = block.n_rows
-                assign(block.X, self.centers, self.shift, rows.labels)
+                self.label(block, rows.labels)
         return Found(rows.labels, n_scanned)
+
+    def label(self, block: Block, labels: Int32Array) -> None:
+        """Labels of a block's rows, all centres looked at, into an array of the caller."""
+        assign(block.X, self.centers, self.shift, labels)
+        if self.pinned:
+            assert block.target is not None, "the dataset has no target"
+            np.copyto(labels, block.target, where=block.target >= 0)
 
     @contextmanager
     def labelling(self, block: Block) -> Iterator[Labelling]:

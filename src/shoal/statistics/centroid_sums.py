@@ -11,7 +11,6 @@ from shoal.data.block import Block
 from shoal.engines.statistic import Statistic
 from shoal.statistics.center_search import CenterSearch, Labelling
 from shoal.statistics.fixed_point import Scale, to_float
-from shoal.statistics.nearest_center import assign
 
 BESIDE = "centroid_sums"
 
@@ -156,14 +155,19 @@ class CentroidSums(Statistic[ExactSums, ClusterSums]):
             "weight_sums": into.weights if self.weighted else None,
             "low_bits": self.scale.low_bits,
         }
-        if isinstance(X, np.ndarray):
+        is_dense = isinstance(X, np.ndarray)
+        if is_dense and not search.pinned:
             n_scanned, n_moved = _kernels.assign_and_sum(
                 X, search.centers, search.shift, *moves, **arguments, **rows.bounds
             )
         else:
             n_scanned = block.n_rows
-            assign(X, search.centers, search.shift, rows.labels)
-            n_moved = _kernels.sum_moved_rows_csr(X.data, X.indices, X.indptr, *moves, **arguments)
+            search.label(block, rows.labels)
+            n_moved = (
+                _kernels.sum_moved_rows(X, search.shift, *moves, **arguments)
+                if is_dense
+                else _kernels.sum_moved_rows_csr(X.data, X.indices, X.indptr, *moves, **arguments)
+            )
         into.n_scanned += n_scanned
         into.n_moved += n_moved
         return into

@@ -57,10 +57,10 @@ class Classes(Statistic[ExactClassWeights | None, ClassWeights]):
     def update(self, partial: ExactClassWeights | None, block: Block) -> ExactClassWeights | None:
         assert block.target is not None, "the dataset has no target"
         target = block.target.ravel()
-        _check_discrete(target)
+        check_discrete(target)
         labels, places = np.unique(target, return_inverse=True)
         weight = np.ones(block.n_rows) if block.sample_weight is None else block.sample_weight
-        _check_count(labels)
+        check_count(labels)
         sums = exact_sums(weight, places, len(labels))
         return self.merge(partial, ExactClassWeights(labels, sums))
 
@@ -72,7 +72,7 @@ class Classes(Statistic[ExactClassWeights | None, ClassWeights]):
         labels, places = np.unique(
             np.concatenate([partial.labels, other.labels]), return_inverse=True
         )
-        _check_count(labels)
+        check_count(labels)
         sums = np.zeros(len(labels), dtype=object)
         np.add.at(sums, places, np.concatenate([partial.sums, other.sums]))
         return ExactClassWeights(labels, sums)
@@ -83,7 +83,8 @@ class Classes(Statistic[ExactClassWeights | None, ClassWeights]):
         return ClassWeights(partial.labels, rounded(partial.sums))
 
 
-def _check_count(labels: AnyArray) -> None:
+def check_count(labels: AnyArray) -> None:
+    """Raise DataError where there are too many labels to be those of classes."""
     if len(labels) > MOST_CLASSES:
         raise DataError(
             f"The target has more than {MOST_CLASSES:,} different labels, such as "
@@ -91,7 +92,8 @@ def _check_count(labels: AnyArray) -> None:
         )
 
 
-def _check_discrete(target: AnyArray) -> None:
+def check_discrete(target: AnyArray) -> None:
+    """Raise DataError where targets are numbers that name no classes."""
     if target.dtype.kind == "f" and (target != np.floor(target)).any():
         value = target[(target != np.floor(target)).argmax()]
         raise DataError(

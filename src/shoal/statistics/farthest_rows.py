@@ -52,11 +52,14 @@ class FarthestRows(Statistic[Farthest, Farthest]):
     size : int
     centers : ndarray of shape (n_clusters, n_features)
     shift : ndarray of shape (n_features,), float64
+    pinned : bool, default=False
+        Whether rows whose target is not -1 are passed over too.
     """
 
     size: int
     centers: AnyArray
     shift: Float64Array
+    pinned: bool = False
 
     def zero(self) -> Farthest:
         n_features = self.centers.shape[1]
@@ -71,7 +74,9 @@ class FarthestRows(Statistic[Farthest, Farthest]):
     def update(self, partial: Farthest, block: Block) -> Farthest:
         labels, distances = nearest_center(block.X, self.centers, self.shift)
         weights = np.ones(block.n_rows) if block.sample_weight is None else block.sample_weight
-        candidates = np.flatnonzero(weights > 0)
+        candidates = np.flatnonzero(
+            (weights > 0) & (block.target == -1) if self.pinned else weights > 0
+        )
         if len(candidates) > self.size:
             threshold = np.partition(distances[candidates], -self.size)[-self.size]
             candidates = candidates[distances[candidates] >= threshold]
