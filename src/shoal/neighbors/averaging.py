@@ -14,6 +14,7 @@ from shoal.data.block import Block
 from shoal.data.dataset import Dataset
 from shoal.neighbors.neighbor_model import NeighborModel
 from shoal.neighbors.prediction import collected, written
+from shoal.neighbors.search_progress import searching
 from shoal.neighbors.targets import Targets
 from shoal.neighbors.weights import Weights, check_weights
 
@@ -88,11 +89,12 @@ class AveragingRegressor(MultiOutputMixin, RegressorMixin, NeighborModel):
         check_is_fitted(self, "index_")
         n_rows, batches = self._batches(X)
         averaged, shaped = self._averaged(X is None), self._targets.shaped
-        predictions = ((block, shaped(averaged(block))) for block in batches)
-        if out is not None:
-            n_outputs = self._y.shape[1]
-            return written(out, "prediction", np.float64, predictions, n_rows, n_outputs)
-        return collected(n_rows, predictions)
+        with searching(self, n_rows) as search:
+            predictions = ((block, shaped(averaged(block))) for block in search.over(batches))
+            if out is not None:
+                n_outputs = self._y.shape[1]
+                return written(out, "prediction", np.float64, predictions, n_rows, n_outputs)
+            return collected(n_rows, predictions)
 
     def _start(self, dataset: Dataset) -> None:
         self._keep_targets(Targets.of(dataset))

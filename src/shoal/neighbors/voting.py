@@ -17,6 +17,7 @@ from shoal.data.dataset import Dataset
 from shoal.exceptions import DataError
 from shoal.neighbors.neighbor_model import NeighborModel
 from shoal.neighbors.prediction import collected, written
+from shoal.neighbors.search_progress import searching
 from shoal.neighbors.targets import Targets
 from shoal.neighbors.weights import Weights, check_weights
 
@@ -97,11 +98,13 @@ class VotingClassifier(MultiOutputMixin, ClassifierMixin, NeighborModel):
         """
         check_is_fitted(self, "index_")
         n_rows, batches = self._batches(X)
-        predictions = ((block, self._labels(votes)) for block, votes in self._votes(X, batches))
-        if out is not None:
-            dtype = self._classes[0].dtype
-            return written(out, "label", dtype, predictions, n_rows, len(self._classes))
-        return collected(n_rows, predictions)
+        with searching(self, n_rows) as search:
+            votes_of = self._votes(X, search.over(batches))
+            predictions = ((block, self._labels(votes)) for block, votes in votes_of)
+            if out is not None:
+                dtype = self._classes[0].dtype
+                return written(out, "label", dtype, predictions, n_rows, len(self._classes))
+            return collected(n_rows, predictions)
 
     def predict_proba(self, X: Any) -> Any:
         """Give the share of the votes that each class has.
@@ -121,7 +124,8 @@ class VotingClassifier(MultiOutputMixin, ClassifierMixin, NeighborModel):
         """
         check_is_fitted(self, "index_")
         n_rows, batches = self._batches(X)
-        parts = list(self._votes(X, batches))
+        with searching(self, n_rows) as search:
+            parts = list(self._votes(X, search.over(batches)))
         shares = [
             collected(n_rows, ((block, _shares(votes[output])) for block, votes in parts))
             for output in range(len(self._classes))
