@@ -18,7 +18,7 @@ from shoal.exceptions import DataError
 from shoal.neighbors.neighbor_model import NeighborModel
 from shoal.neighbors.prediction import collected, written
 from shoal.neighbors.search_progress import searching
-from shoal.neighbors.targets import Targets
+from shoal.neighbors.targets import Targets, scored_rows
 from shoal.neighbors.weights import Weights, check_weights
 
 
@@ -131,6 +131,30 @@ class VotingClassifier(MultiOutputMixin, ClassifierMixin, NeighborModel):
             for output in range(len(self._classes))
         ]
         return shares[0] if self._targets.is_1d else shares
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Give the share of queries, by weight, whose label is predicted.
+
+        Memory of the targets and of as many predictions.
+
+        Parameters
+        ----------
+        X : as for `predict`
+        y : array-like of shape (n_queries,) or (n_queries, n_outputs), or column name
+            None where `X` is a Dataset with a target.
+        sample_weight : array-like of shape (n_queries,), default=None
+
+        Returns
+        -------
+        accuracy : float
+
+        Raises
+        ------
+        As `predict`.
+        """
+        check_is_fitted(self, "index_")
+        X, y = scored_rows(self, X, y)
+        return float(super().score(X, y, sample_weight))
 
     def _votes(
         self, X: Any, batches: Iterator[Block]
