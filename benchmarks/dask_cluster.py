@@ -36,7 +36,7 @@ def rows(options: Options) -> Iterator[Row]:
     X, centers = blobs(shape)
     peers = {DASK_ML: (_dask_ml, "dask_ml"), SPARK: (_spark, "pyspark")} if options.cluster else {}
     with equal_threads(options.threads), ExitStack() as stack:
-        cluster = stack.enter_context(_cluster())
+        cluster = stack.enter_context(started_cluster())
         runs = {LOCAL: stack.enter_context(_shoal(X, centers, shoal.LocalEngine(options.threads)))}
         runs[DASK] = stack.enter_context(_shoal(X, centers, shoal.DaskEngine(cluster)))
         for name, (start, module) in peers.items():
@@ -59,7 +59,7 @@ def _goals(milliseconds: dict[str, float]) -> Iterator[Goal]:
 
 
 @contextmanager
-def _cluster() -> Iterator[Any]:
+def started_cluster() -> Iterator[Any]:
     """Two workers of one thread, as `shoal.DaskEngine` starts them on two cores."""
     from distributed import Client
 

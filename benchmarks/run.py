@@ -9,17 +9,22 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import approximate_neighbors
 import chart
 import dask_cluster
 import exact_sums
 import harness
 import import_time
 import kernels
+import label_spreading
 import linear_fit
 import linear_out_of_core
 import lloyd_iteration
 import loss_pass
 import machine
+import neighbors
+import neighbors_cluster
+import neighbors_out_of_core
 import out_of_core
 import sgd_epochs
 import whole_fit
@@ -38,6 +43,11 @@ SECTIONS: dict[str, Callable[[Options], Iterator[Row]]] = {
     "cluster": dask_cluster.rows,
     "disk": out_of_core.rows,
     "linear-disk": linear_out_of_core.rows,
+    "neighbors": neighbors.rows,
+    "neighbors-approximate": approximate_neighbors.rows,
+    "neighbors-disk": neighbors_out_of_core.rows,
+    "neighbors-cluster": neighbors_cluster.rows,
+    "spreading": label_spreading.rows,
     "import": import_time.rows,
 }
 
