@@ -80,6 +80,9 @@ def test_all_rows_within_a_radius(tmp_path, sort_results):
     np.testing.assert_array_equal(found["query"], np.repeat(np.arange(40), np.diff(graph.indptr)))
     np.testing.assert_array_equal(found["neighbor"], graph.indices)
     np.testing.assert_array_equal(found["distance"], graph.data)
+    order = ["query", "distance", "neighbor"] if sort_results else ["query", "neighbor"]
+    assert found.equals(found.sort_values(order, ignore_index=True))
+    assert found["distance"].nunique() == 2
 
 
 def test_dropped_queries_have_no_rows(tmp_path):

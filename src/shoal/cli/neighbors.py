@@ -44,7 +44,7 @@ class Algorithm(StrEnum):
     AUTO = "auto"
     BRUTE = "brute"
     KD_TREE = "kd_tree"
-    PARTITION = "partition"
+    GROUPED_ROWS = "partition"
 
 
 MetricName = Annotated[
