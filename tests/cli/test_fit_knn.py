@@ -53,6 +53,31 @@ def test_numbers_are_predicted_by_a_regression(shoal_command, rows, tmp_path):
     )
 
 
+def test_a_model_is_its_rows_wherever_they_came_from(shoal_command, labelled, tmp_path):
+    model, moved = tmp_path / "model", tmp_path / "moved.parquet"
+    fit = ("fit", "knn", labelled, "--target", "y", "--out", model)
+    assert shoal_command(*fit).exit_code == 0
+    labelled.rename(moved)
+    result = shoal_command("predict", model, moved, "--out", tmp_path / "labels.parquet")
+    assert result.exit_code == 0, result.stderr
+
+
+def test_dropped_rows_do_not_vote(shoal_command, rows, tmp_path):
+    model = tmp_path / "model"
+    fit = ("fit", "knn", rows, "--columns", "a,b", "--target", "name", "--missing", "drop")
+    result = shoal_command(*fit, "--out", model)
+    assert result.stdout.startswith("199 rows x 2 features of 1 labels: ")
+    assert load_model(model).n_samples_fit_ == 199
+
+
+def test_rows_that_do_not_fit_in_memory_are_refused(shoal_command, labelled, tmp_path):
+    fit = ("fit", "knn", labelled, "--target", "y", "--memory", "1kB", "--out", tmp_path / "model")
+    result = shoal_command(*fit)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("shoal: Loading <Dataset of 300 rows x 2 features")
+    assert not (tmp_path / "model").exists()
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -69,7 +69,12 @@ class Fitting:
     threads: Threads = None
     debug: Debug = False
 
-    def run(self, make_model: Callable[[], Any], summary: "Callable[[Any, Dataset], str]") -> None:
+    def run(
+        self,
+        make_model: Callable[[], Any],
+        summary: "Callable[[Any, Dataset], str]",
+        keeps_rows: bool,
+    ) -> None:
         """Fit the model, save it and say in a line what came out.
 
         Parameters
@@ -78,12 +83,16 @@ class Fitting:
             Called late, so that what is wrong with its options is reported as all else is.
         summary : callable
             ``summary(model, dataset)``, in a few words.
+        keeps_rows : bool
+            Whether the model is its rows: its file is to hold them, so memory has to.
         """
         with reported(self.debug, self.checkpoint):
             from shoal.persistence import save_model
 
             check_folder(self.out)
             model, dataset = make_model(), self._opened()
+            if keeps_rows:
+                dataset = self._loaded(dataset)
             began = time.monotonic()
             with engine(self.engine_name, self.memory, self.threads):
                 model.fit(dataset, **self._resumable())
@@ -96,6 +105,12 @@ class Fitting:
 
     def _resumable(self) -> dict[str, Path]:
         return {} if self.checkpoint is None else {"checkpoint": self.checkpoint}
+
+    def _loaded(self, dataset: "Dataset") -> "Dataset":
+        from shoal.data.loaded import loaded
+        from shoal.data.plan import memory_bytes
+
+        return loaded(dataset, memory_bytes(self.memory))
 
     def _opened(self) -> "Dataset":
         from shoal.data.open import open_dataset
@@ -110,7 +125,10 @@ class Fitting:
 
 
 def fits(
-    summary: "Callable[[Any, Dataset], str]", *, without: Container[str] = ()
+    summary: "Callable[[Any, Dataset], str]",
+    *,
+    without: Container[str] = (),
+    keeps_rows: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., None]]:
     """Make a command of a function that makes an estimator from options.
 
@@ -120,12 +138,14 @@ def fits(
         ``summary(model, dataset)``, what came out in a few words.
     without : container of str, default=()
         The fields of `Fitting` that make no sense for the model.
+    keeps_rows : bool, default=False
+        Whether the model is its rows.
     """
 
     def command_of(make_model: Callable[..., Any]) -> Callable[..., None]:
         def command(**options: Any) -> None:
             shared = {field.name: options.pop(field.name, None) for field in fields(Fitting)}
-            Fitting(**shared).run(lambda: make_model(**options), summary)
+            Fitting(**shared).run(lambda: make_model(**options), summary, keeps_rows)
 
         wanted = _shared_parameters(without)
         n_first = sum(parameter.default is Parameter.empty for parameter in wanted) + 1

@@ -24,7 +24,7 @@ def _kept(model: Any, dataset: "Dataset") -> str:
     return f"{labels}: {model.n_neighbors} neighbors each, by {model.algorithm_}"
 
 
-@fits(_kept, without={"sample_weight", "checkpoint"})
+@fits(_kept, without={"sample_weight", "checkpoint"}, keeps_rows=True)
 def knn(
     *,
     regression: Annotated[
@@ -46,7 +46,8 @@ def knn(
     """Predict a label, or a number, from the nearest rows.
 
     A row's label is that of most of its N nearest rows of DATA. Columns
-    count by their size: bring them to about the same one before.
+    count by their size: bring them to about the same one before. The
+    model holds all rows, so they have to fit in memory, twice.
 
     The same data and options give the same predictions to the last bit,
     on any engine, with any memory and any number of threads.
