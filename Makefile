@@ -33,7 +33,7 @@ build: $(VENV)/installed ## Compile the kernels and install Shoal for editing
 
 .PHONY: demo
 demo: $(VENV)/installed $(VENV)/demo ## Cluster a year of flights, and predict which are late
-	@for example in flights late_flights; do \
+	@for example in flights late_flights few_labels; do \
 		$(BIN)/python examples/$$example.py \
 			|| { echo "make: the demo failed; see above." >&2; exit 1; }; \
 		echo; \

@@ -16,6 +16,8 @@ COLORS = {
     "scikit-learn": "#e09f3e",
     "scikit-learn-intelex": "#9e2a2b",
     "faiss": "#7f7f7f",
+    "faiss HNSW": "#4a4a4a",
+    "scipy cKDTree": "#588157",
     "Dask-ML": "#8e5ea2",
     "Spark MLlib": "#c27ba0",
 }

@@ -110,7 +110,7 @@ def equal_threads(n_threads: int) -> Iterator[None]:
 
 
 @contextmanager
-def accelerated(estimator: str) -> Iterator[None]:
+def accelerated(estimator: str, method: str = "fit") -> Iterator[None]:
     """Make sure that scikit-learn-intelex does not hand the work to scikit-learn."""
     messages: list[str] = []
     logger = logging.getLogger("sklearnex")
@@ -124,6 +124,6 @@ def accelerated(estimator: str) -> Iterator[None]:
     finally:
         logger.handlers, logger.propagate = handlers, propagate
         logger.setLevel(level)
-    ran = [message for message in messages if f"{estimator}.fit" in message]
+    ran = [message for message in messages if f"{estimator}.{method}" in message]
     assert ran, messages
     assert all("accelerated" in message for message in ran), messages

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import approximate_neighbors
 import chart
 import cluster_logistic
 import dask_cluster
@@ -16,11 +17,15 @@ import exact_sums
 import harness
 import import_time
 import kernels
+import label_spreading
 import linear_fit
 import linear_out_of_core
 import lloyd_iteration
 import loss_pass
 import machine
+import neighbors
+import neighbors_cluster
+import neighbors_out_of_core
 import out_of_core
 import sgd_epochs
 import whole_fit
@@ -40,6 +45,11 @@ SECTIONS: dict[str, Callable[[Options], Iterator[Row]]] = {
     "linear-cluster": cluster_logistic.rows,
     "disk": out_of_core.rows,
     "linear-disk": linear_out_of_core.rows,
+    "neighbors": neighbors.rows,
+    "neighbors-approximate": approximate_neighbors.rows,
+    "neighbors-disk": neighbors_out_of_core.rows,
+    "neighbors-cluster": neighbors_cluster.rows,
+    "spreading": label_spreading.rows,
     "import": import_time.rows,
 }
 

@@ -18,14 +18,18 @@ REFRESH_SECONDS = 0.25
 class FitView(Protocol):
     """What the display shows of a fit."""
 
-    name: str
-    n_rows: int | None
-    max_iter: int | None
-    n_iter: int
-    n_passes: int
-    pass_rows: int
-    loss: float | None
-
+    @property
+    def name(self) -> str: ...
+    @property
+    def unit(self) -> str: ...
+    @property
+    def n_rows(self) -> int | None: ...
+    @property
+    def loss(self) -> float | None: ...
+    @property
+    def position(self) -> str: ...
+    @property
+    def pass_rows(self) -> float: ...
     @property
     def rows_per_second(self) -> float: ...
     @property
@@ -116,21 +120,14 @@ def table_of(fits: tuple[FitView, ...]) -> "Table":
     table = Table.grid(padding=(0, 2))
     for fit in fits:
         bar = ProgressBar(fit.n_rows, completed=fit.pass_rows, width=24, pulse=not fit.n_rows)
-        table.add_row(fit.name, position(fit), bar, *figures(fit))
+        table.add_row(fit.name, fit.position, bar, *figures(fit))
     return table
-
-
-def position(fit: FitView) -> str:
-    """Which pass and, where there are iterations, which iteration."""
-    if not fit.max_iter:
-        return f"pass {fit.n_passes}" + (f", iteration {fit.n_iter}" if fit.n_iter else "")
-    return f"pass {fit.n_passes}, iteration {fit.n_iter}/{fit.max_iter}"
 
 
 def figures(fit: FitView) -> tuple[str, str, str]:
     """Loss, speed, time left."""
     loss = "" if fit.loss is None else f"loss {fit.loss:.6g}"
-    return loss, f"{rows(fit.rows_per_second)} rows/s", time_left(fit)
+    return loss, f"{rows(fit.rows_per_second)} {fit.unit}/s", time_left(fit)
 
 
 def time_left(fit: FitView) -> str:

@@ -20,9 +20,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from threading import Lock
 from time import monotonic
-from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TextIO, TypeAlias
 
-from shoal._fit_display import display
+from shoal._fit_display import FitView, display
 
 if TYPE_CHECKING:
     from sklearn.callback import CallbackContext
@@ -132,7 +132,7 @@ class FitListener(ABC):
 
     def setup(self, estimator: Any, context: "CallbackContext") -> None:
         """Listen to the fit that begins; scikit-learn's hook."""
-        if (fit := _running.get()) is not None:
+        if isinstance(fit := _running.get(), FitProgress):
             fit.listeners.append(self)
 
     def teardown(  # noqa: B027
@@ -184,6 +184,7 @@ class FitProgress:
         self.listeners: list[FitListener] = []
         self.tasks: _Tasks | None = None
         self.loss: float | None = None
+        self.unit = "rows"
         self.n_iter = self.n_passes = self.pass_rows = self.n_rows_read = 0
         self._lock = Lock()
         self._began = self._iteration_began = monotonic()
@@ -252,6 +253,13 @@ class FitProgress:
             self.n_rows_read += n_rows
 
     @property
+    def position(self) -> str:
+        """Which pass and, where there are iterations, which iteration."""
+        if not self.max_iter:
+            return f"pass {self.n_passes}" + (f", iteration {self.n_iter}" if self.n_iter else "")
+        return f"pass {self.n_passes}, iteration {self.n_iter}/{self.max_iter}"
+
+    @property
     def rows_per_second(self) -> float:
         """Over this pass and the one before: one alone may only just have begun."""
         with self._lock:
@@ -302,7 +310,25 @@ class _Tasks:
         task.call_on_fit_task_begin(estimator=self._estimator, **self._data)
 
 
-_running: ContextVar[FitProgress | None] = ContextVar("shoal_running_fit", default=None)
+class PassCounter(FitView, Protocol):
+    """What is told of passes, and shown: a fit, or other long work."""
+
+    def begin_pass(self) -> None: ...
+    def count_rows(self, n_rows: int) -> None: ...
+
+
+_running: ContextVar[PassCounter | None] = ContextVar("shoal_running_fit", default=None)
+
+
+@contextmanager
+def counted_by(progress: PassCounter, *, is_shown: bool = True) -> Iterator[None]:
+    """Count the passes inside the ``with`` by `progress`, and let the progress bar show it."""
+    token = _running.set(progress)
+    try:
+        with display.showing(progress) if is_shown else nullcontext():
+            yield
+    finally:
+        _running.reset(token)
 
 
 @contextmanager
@@ -341,13 +367,9 @@ def fit_progress(
     if verbose:
         make_log_visible()
     data = {"X": X, "y": y, "metadata": metadata}
-    token = _running.set(progress)
-    try:
-        shown = nullcontext() if _has_own_bar(estimator) else display.showing(progress)
-        with shown, _callbacks_called(estimator, progress, data):
-            yield progress
-    finally:
-        _running.reset(token)
+    is_shown = not _has_own_bar(estimator)
+    with counted_by(progress, is_shown=is_shown), _callbacks_called(estimator, progress, data):
+        yield progress
 
 
 @contextmanager

@@ -28,7 +28,7 @@ HEAVY = ("numpy", "pyarrow", "sklearn")
 def test_help_names_every_command(shoal_command):
     result = shoal_command("--help")
     assert result.exit_code == 0
-    assert {"info", "fit", "predict"} <= set(result.stdout.split())
+    assert {"info", "fit", "predict", "neighbors"} <= set(result.stdout.split())
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,9 @@ def test_help_names_every_command(shoal_command):
         ["fit", "logistic"],
         ["fit", "sgd-classifier"],
         ["fit", "sgd-regressor"],
+        ["fit", "knn"],
         ["predict"],
+        ["neighbors"],
     ],
 )
 def test_help_of_each_command_has_an_example(shoal_command, command):

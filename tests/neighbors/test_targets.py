@@ -6,6 +6,7 @@ from tests.neighbors.rows import blobs, parquet
 
 from shoal import open_dataset
 from shoal.exceptions import DataError, NonFiniteError
+from shoal.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from shoal.neighbors.targets import Targets
 
 
@@ -45,3 +46,23 @@ def test_bad_targets():
         of([1.0, np.inf]).numbers()
     with pytest.raises(ValueError, match="Unknown label type"):
         of([0.5, 1.5]).classes()
+
+
+@pytest.mark.parametrize("kind", [KNeighborsClassifier, KNeighborsRegressor])
+def test_scores_of_files_and_datasets_are_those_of_arrays(tmp_path, kind):
+    X = blobs(200)
+    y = (X[:, 0] > 0).astype(np.int64) + (X[:, 1] > 0)
+    train, test = parquet(X[:150], tmp_path / "a.parquet", y[:150]), tmp_path / "b.parquet"
+    parquet(X[150:], test, y[150:])
+    expected = kind(40).fit(X[:150], y[:150]).score(X[150:], y[150:])
+    assert expected < 1
+    model = kind(40).fit(train, "y")
+    assert model.score(test, "y") == expected
+    assert model.score(open_dataset(test, target="y")) == expected
+    assert model.score(open_dataset(test, features=["x0", "x1", "x2", "x3"]), y[150:]) == expected
+    with pytest.raises(DataError, match="requires y to be passed"):
+        model.score(open_dataset(test, features=["x0", "x1", "x2", "x3"]))
+    weights = np.arange(50.0)
+    assert model.score(test, y[150:], weights) == kind(40).fit(X[:150], y[:150]).score(
+        X[150:], y[150:], weights
+    )

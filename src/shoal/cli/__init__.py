@@ -1,4 +1,4 @@
-"""The command line: ``shoal info``, ``shoal fit kmeans``, ``shoal predict``."""
+"""The command line: ``shoal info``, ``shoal fit``, ``shoal predict``, ``shoal neighbors``."""
 
 from shoal.cli.command import main
 

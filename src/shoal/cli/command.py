@@ -5,9 +5,11 @@ from typing import Annotated
 import typer
 
 from shoal.cli.fit_kmeans import kmeans
+from shoal.cli.fit_knn import knn
 from shoal.cli.fit_linear import linear, logistic
 from shoal.cli.fit_sgd import sgd_classifier, sgd_regressor
 from shoal.cli.info import info
+from shoal.cli.neighbors import neighbors
 from shoal.cli.outcome import say_warnings
 from shoal.cli.predict import predict
 
@@ -22,9 +24,10 @@ app = typer.Typer(
 fit = typer.Typer(no_args_is_help=True)
 app.add_typer(fit, name="fit", help="Fit a model to data and save it.")
 app.command()(info)
-for command in (kmeans, linear, logistic, sgd_classifier, sgd_regressor):
+for command in (kmeans, linear, logistic, sgd_classifier, sgd_regressor, knn):
     fit.command()(command)
 app.command()(predict)
+app.command()(neighbors)
 
 
 def main() -> None:

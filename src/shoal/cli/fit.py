@@ -1,7 +1,7 @@
 """What every ``shoal fit`` does: open data, fit a model on an engine, save it, say so."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, fields
 from inspect import Parameter, Signature, signature
 from pathlib import Path
@@ -38,7 +38,8 @@ Verbose = Annotated[
 class Fitting:
     """The arguments and options of all commands that fit.
 
-    Those without a default come first in the command's help, then what the model takes.
+    Those without a default come first in the command's help, then what the model takes. A command
+    can do without some of the others.
     """
 
     data: Data
@@ -68,7 +69,12 @@ class Fitting:
     threads: Threads = None
     debug: Debug = False
 
-    def run(self, make_model: Callable[[], Any], summary: "Callable[[Any, Dataset], str]") -> None:
+    def run(
+        self,
+        make_model: Callable[[], Any],
+        summary: "Callable[[Any, Dataset], str]",
+        keeps_rows: bool,
+    ) -> None:
         """Fit the model, save it and say in a line what came out.
 
         Parameters
@@ -77,21 +83,34 @@ class Fitting:
             Called late, so that what is wrong with its options is reported as all else is.
         summary : callable
             ``summary(model, dataset)``, in a few words.
+        keeps_rows : bool
+            Whether the model is its rows: its file is to hold them, so memory has to.
         """
         with reported(self.debug, self.checkpoint):
             from shoal.persistence import save_model
 
-            _check_folder(self.out)
+            check_folder(self.out)
             model, dataset = make_model(), self._opened()
+            if keeps_rows:
+                dataset = self._loaded(dataset)
             began = time.monotonic()
             with engine(self.engine_name, self.memory, self.threads):
-                model.fit(dataset, checkpoint=self.checkpoint)
+                model.fit(dataset, **self._resumable())
             save_model(model, self.out)
             typer.echo(
                 f"{dataset.n_rows:,} rows x {dataset.n_features} features "
                 f"{summary(model, dataset)}, {time.monotonic() - began:.1f} s. "
                 f"Saved to {self.out}."
             )
+
+    def _resumable(self) -> dict[str, Path]:
+        return {} if self.checkpoint is None else {"checkpoint": self.checkpoint}
+
+    def _loaded(self, dataset: "Dataset") -> "Dataset":
+        from shoal.data.loaded import loaded
+        from shoal.data.plan import memory_bytes
+
+        return loaded(dataset, memory_bytes(self.memory))
 
     def _opened(self) -> "Dataset":
         from shoal.data.open import open_dataset
@@ -106,7 +125,10 @@ class Fitting:
 
 
 def fits(
-    summary: "Callable[[Any, Dataset], str]", *, has_target: bool = True
+    summary: "Callable[[Any, Dataset], str]",
+    *,
+    without: Container[str] = (),
+    keeps_rows: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., None]]:
     """Make a command of a function that makes an estimator from options.
 
@@ -114,16 +136,18 @@ def fits(
     ----------
     summary : callable
         ``summary(model, dataset)``, what came out in a few words.
-    has_target : bool, default=True
-        Whether the model learns to predict a column.
+    without : container of str, default=()
+        The fields of `Fitting` that make no sense for the model.
+    keeps_rows : bool, default=False
+        Whether the model is its rows.
     """
 
     def command_of(make_model: Callable[..., Any]) -> Callable[..., None]:
         def command(**options: Any) -> None:
             shared = {field.name: options.pop(field.name, None) for field in fields(Fitting)}
-            Fitting(**shared).run(lambda: make_model(**options), summary)
+            Fitting(**shared).run(lambda: make_model(**options), summary, keeps_rows)
 
-        wanted = _shared_parameters(has_target)
+        wanted = _shared_parameters(without)
         n_first = sum(parameter.default is Parameter.empty for parameter in wanted) + 1
         own = signature(make_model).parameters.values()
         parameters = [*wanted[:n_first], *own, *wanted[n_first:]]
@@ -136,13 +160,13 @@ def fits(
     return command_of
 
 
-def _shared_parameters(has_target: bool) -> list[Parameter]:
+def _shared_parameters(without: Container[str]) -> list[Parameter]:
     """The parameters of `Fitting`, as of a function."""
     parameters = signature(Fitting).parameters.values()
-    return [each for each in parameters if has_target or each.name != "target"]
+    return [each for each in parameters if each.name not in without]
 
 
-def _check_folder(out: Path) -> None:
+def check_folder(out: Path) -> None:
     """Find out before the work if its result can go nowhere."""
     from shoal.exceptions import FileError
 

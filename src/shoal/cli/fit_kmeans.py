@@ -33,7 +33,7 @@ def _clusters(model: "KMeans", dataset: "Dataset") -> str:
     )
 
 
-@fits(_clusters, has_target=False)
+@fits(_clusters, without={"target"})
 def kmeans(
     *,
     n_clusters: Annotated[int, typer.Option(min=1, metavar="N", help="Number of clusters.")] = 8,

@@ -1,18 +1,17 @@
 """Predictions of many rows, written to a Parquet file as they come."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from os import PathLike
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import DTypeLike
 
-from shoal import _archive
 from shoal._typing import AnyArray
 from shoal.data import arrow
 from shoal.data.block import Block
+from shoal.data.parquet_writer import write_parquet
 
 
 def write_predictions(
@@ -24,8 +23,7 @@ def write_predictions(
 ) -> Path:
     """Write one column of predictions, a row a row of the dataset, null for dropped rows.
 
-    The file is written beside `path` under another name and renamed once it is whole and on
-    disk: no reader ever sees half of it, and an error leaves what was there before.
+    The file appears whole or not at all, as of `write_parquet`.
 
     Parameters
     ----------
@@ -45,28 +43,22 @@ def write_predictions(
     FileError, DiskFullError
         The file cannot be written.
     """
-    path = Path(path)
-    with _archive.replacing(path) as file:
-        _write(file, pa.schema([(name, arrow.type_of(dtype))]), predictions, n_rows)
-    return path
+    schema = pa.schema([(name, arrow.type_of(dtype))])
+    columns = _columns(schema[0].type, predictions, n_rows)
+    return write_parquet(path, schema, (pa.table([column], schema) for column in columns))
 
 
-def _write(
-    file: IO[bytes],
-    schema: pa.Schema,
-    predictions: Iterable[tuple[Block, AnyArray]],
-    n_rows: int,
-) -> None:
-    import pyarrow.parquet as pq
-
-    written = 0
-    with pq.ParquetWriter(file, schema) as writer:
-        for block, values in predictions:
-            column = _with_nulls(block, values, int(block.row_numbers[0]) - written, schema[0].type)
-            writer.write_table(pa.table([column], schema))
-            written += len(column)
-        if written < n_rows:
-            writer.write_table(pa.table([pa.nulls(n_rows - written, schema[0].type)], schema))
+def _columns(
+    dtype: pa.DataType, predictions: Iterable[tuple[Block, AnyArray]], n_rows: int
+) -> Iterator[pa.Array]:
+    """The column in pieces."""
+    n_written = 0
+    for block, values in predictions:
+        column = _with_nulls(block, values, int(block.row_numbers[0]) - n_written, dtype)
+        yield column
+        n_written += len(column)
+    if n_written < n_rows:
+        yield pa.nulls(n_rows - n_written, dtype)
 
 
 def _with_nulls(block: Block, values: AnyArray, gap: int, dtype: pa.DataType) -> pa.Array:

@@ -14,7 +14,8 @@ from shoal.data.block import Block
 from shoal.data.dataset import Dataset
 from shoal.neighbors.neighbor_model import NeighborModel
 from shoal.neighbors.prediction import collected, written
-from shoal.neighbors.targets import Targets
+from shoal.neighbors.search_progress import searching
+from shoal.neighbors.targets import Targets, scored_rows
 from shoal.neighbors.weights import Weights, check_weights
 
 
@@ -88,11 +89,36 @@ class AveragingRegressor(MultiOutputMixin, RegressorMixin, NeighborModel):
         check_is_fitted(self, "index_")
         n_rows, batches = self._batches(X)
         averaged, shaped = self._averaged(X is None), self._targets.shaped
-        predictions = ((block, shaped(averaged(block))) for block in batches)
-        if out is not None:
-            n_outputs = self._y.shape[1]
-            return written(out, "prediction", np.float64, predictions, n_rows, n_outputs)
-        return collected(n_rows, predictions)
+        with searching(self, n_rows) as search:
+            predictions = ((block, shaped(averaged(block))) for block in search.over(batches))
+            if out is not None:
+                n_outputs = self._y.shape[1]
+                return written(out, "prediction", np.float64, predictions, n_rows, n_outputs)
+            return collected(n_rows, predictions)
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Give the share of the variance that is explained, :math:`R^2`: 1 at best.
+
+        Memory of the targets and of as many predictions.
+
+        Parameters
+        ----------
+        X : as for `predict`
+        y : array-like of shape (n_queries,) or (n_queries, n_outputs), or column name
+            None where `X` is a Dataset with a target.
+        sample_weight : array-like of shape (n_queries,), default=None
+
+        Returns
+        -------
+        score : float
+
+        Raises
+        ------
+        As `predict`.
+        """
+        check_is_fitted(self, "index_")
+        X, y = scored_rows(self, X, y)
+        return float(super().score(X, y, sample_weight))
 
     def _start(self, dataset: Dataset) -> None:
         self._keep_targets(Targets.of(dataset))

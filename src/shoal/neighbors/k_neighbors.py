@@ -1,18 +1,23 @@
 """The k nearest rows of queries."""
 
 from collections.abc import Iterator
+from itertools import starmap
 from numbers import Integral
+from os import PathLike
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from shoal._typing import AnyArray
+from shoal._typing import AnyArray, Int64Array
 from shoal._validation import check_number
 from shoal.data.block import Block
 from shoal.exceptions import DataError, ParameterError
+from shoal.neighbors.graph_file import write_graph
 from shoal.neighbors.neighbor_model import NeighborModel
+from shoal.neighbors.search_progress import searching
 from shoal.statistics.nearest_rows import NO_ROW, Neighbors
+from shoal.statistics.rows_within import Pairs
 
 
 class KNeighbors(NeighborModel):
@@ -21,11 +26,17 @@ class KNeighbors(NeighborModel):
     n_neighbors: int
 
     def kneighbors(
-        self, X: Any = None, n_neighbors: int | None = None, return_distance: bool = True
+        self,
+        X: Any = None,
+        n_neighbors: int | None = None,
+        return_distance: bool = True,
+        *,
+        out: str | PathLike[str] | None = None,
     ) -> Any:
         """Find the nearest rows of each query.
 
-        A pass over the model's rows for every 32 MB of queries; memory of the result. Distances
+        A pass over the model's rows for every 32 MB of queries; memory of the result, or with
+        `out` of those queries. Distances
         are taken in float64, and equal ones go to the lower row: the answer is that of looking at
         every pair in float64, whatever the engine, blocks, threads and index.
 
@@ -36,6 +47,11 @@ class KNeighbors(NeighborModel):
         n_neighbors : int, default=None
             How many; by default those of the constructor.
         return_distance : bool, default=True
+        out : path, default=None
+            A Parquet file to write instead, of a row a query and neighbour, by query and nearest
+            first: ``query`` and ``neighbor``, int64 row numbers, and ``distance``, float64.
+            Dropped queries have no rows. It appears whole or not at all. Without `X` it is the
+            graph of all neighbours, as a list of edges.
 
         Returns
         -------
@@ -43,6 +59,8 @@ class KNeighbors(NeighborModel):
             Only with `return_distance`. NaN for queries dropped by ``missing="drop"``.
         rows : ndarray of shape (n_queries, n_neighbors), int64
             Numbers of the rows, nearest first. -1 for dropped queries.
+        path : pathlib.Path
+            With `out`, instead of both.
 
         Raises
         ------
@@ -52,11 +70,17 @@ class KNeighbors(NeighborModel):
         """
         n_queries, batches = self._queries(X)
         k = self._checked_n_neighbors(n_neighbors, n_queries, X is None)
-        distances = np.full((n_queries, k), np.nan)
-        rows = np.full((n_queries, k), -1, dtype=np.int64)
-        for block in batches(query_bytes(k)):
-            found = self._nearest(block, k, X is None)
-            distances[block.row_numbers], rows[block.row_numbers] = found.distances, found.rows
+        with searching(self, n_queries) as search:
+            found = (
+                (block.row_numbers, self._nearest(block, k, X is None))
+                for block in search.over(batches(query_bytes(k)))
+            )
+            if out is not None:
+                return write_graph(out, starmap(_pairs, found), return_distance)
+            distances = np.full((n_queries, k), np.nan)
+            rows = np.full((n_queries, k), -1, dtype=np.int64)
+            for queries, nearest in found:
+                distances[queries], rows[queries] = nearest.distances, nearest.rows
         return (distances, rows) if return_distance else rows
 
     def kneighbors_graph(
@@ -129,6 +153,12 @@ class KNeighbors(NeighborModel):
 def query_bytes(n_neighbors: int) -> int:
     """What is held of each query while neighbours are looked for: pairs, and candidates."""
     return 16 * 4 * n_neighbors + 8 * (2 * n_neighbors + 16)
+
+
+def _pairs(queries: Int64Array, found: Neighbors) -> Pairs:
+    """The neighbours of queries of these numbers, one by one."""
+    k = found.rows.shape[1]
+    return Pairs(np.repeat(queries, k), found.rows.ravel(), found.distances.ravel())
 
 
 def _without_self(found: Neighbors, own: AnyArray) -> Neighbors:

@@ -1,5 +1,8 @@
 """All rows within a radius of queries."""
 
+from collections.abc import Iterable, Iterator
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,8 +12,10 @@ from shoal._typing import AnyArray, Float64Array, Int64Array
 from shoal._validation import check_number
 from shoal.data.block import Block
 from shoal.exceptions import DataError
+from shoal.neighbors.graph_file import write_graph
 from shoal.neighbors.k_neighbors import check_mode
 from shoal.neighbors.neighbor_model import NeighborModel
+from shoal.neighbors.search_progress import searching
 from shoal.statistics.rows_within import Pairs
 
 #: Of queries whose neighbours cannot be counted beforehand.
@@ -28,10 +33,13 @@ class RadiusNeighbors(NeighborModel):
         radius: float | None = None,
         return_distance: bool = True,
         sort_results: bool = False,
+        *,
+        out: str | PathLike[str] | None = None,
     ) -> Any:
         """Find all rows within a radius of each query, those at the very radius included.
 
-        A pass over the model's rows for every 32 MB of queries; memory of the result.
+        A pass over the model's rows for every 32 MB of queries; memory of the result, or with
+        `out` of what is found for those queries.
 
         Parameters
         ----------
@@ -41,17 +49,23 @@ class RadiusNeighbors(NeighborModel):
         return_distance : bool, default=True
         sort_results : bool, default=False
             Whether rows come by rising distance; by rising number else.
+        out : path, default=None
+            A Parquet file to write instead, as for ``kneighbors``.
 
         Returns
         -------
         distances : ndarray of shape (n_queries,) of ndarrays, float64
             Only with `return_distance`.
         rows : ndarray of shape (n_queries,) of ndarrays, int64
+        path : pathlib.Path
+            With `out`, instead of both.
 
         Raises
         ------
         NotFittedError, DataError, FileError
         """
+        if out is not None:
+            return self._written(out, X, radius, return_distance, sort_results)
         counts, pairs = self._within(X, radius, sort_results)
         ends = np.cumsum(counts)[:-1]
         rows = _ragged(np.split(pairs.rows, ends))
@@ -87,22 +101,43 @@ class RadiusNeighbors(NeighborModel):
         shape = (len(counts), self.n_samples_fit_)
         return sparse.csr_matrix((values, pairs.rows, starts), shape=shape)
 
+    def _written(
+        self,
+        out: str | PathLike[str],
+        X: Any,
+        radius: float | None,
+        return_distance: bool,
+        sort_results: bool,
+    ) -> Path:
+        """The file of the neighbours of all queries."""
+        n_queries, batches = self._queries(X)
+        with searching(self, n_queries) as search:
+            blocks = search.over(batches(QUERY_BYTES))
+            pairs = self._pairs(blocks, radius, X is None, sort_results)
+            return write_graph(out, pairs, return_distance)
+
     def _within(self, X: Any, radius: float | None, sort_results: bool) -> tuple[Int64Array, Pairs]:
         """How many rows are within the radius of each query, and which, query by query."""
         n_queries, batches = self._queries(X)
-        parts, n_seen = [Pairs.none()], 0
-        for block in batches(QUERY_BYTES):
-            found = self._found(block, radius, X is None)
-            numbers = block.row_numbers
-            parts.append(Pairs(numbers[found.queries], found.rows, found.distances))
-            n_seen += block.n_rows
-        if n_seen < n_queries:
+        with searching(self, n_queries) as search:
+            blocks = search.over(batches(QUERY_BYTES))
+            parts = list(self._pairs(blocks, radius, X is None, sort_results))
+        if search.n_answered < n_queries:
             raise DataError("Some queries were dropped for missing values: drop them before.")
-        pairs = Pairs.joined(parts)
-        if sort_results:
-            order = np.lexsort((pairs.rows, pairs.distances, pairs.queries))
-            pairs = Pairs(pairs.queries, pairs.rows[order], pairs.distances[order])
-        return np.bincount(pairs.queries, minlength=n_queries), pairs
+        queries = np.concatenate([part.queries for part in parts])
+        rows = np.concatenate([part.rows for part in parts])
+        distances = np.concatenate([part.distances for part in parts])
+        return np.bincount(queries, minlength=n_queries), Pairs(queries, rows, distances)
+
+    def _pairs(
+        self, blocks: Iterable[Block], radius: float | None, own: bool, sort_results: bool
+    ) -> Iterator[Pairs]:
+        """The neighbours of each batch, under the queries' numbers and query by query."""
+        for block in blocks:
+            found = self._found(block, radius, own)
+            if sort_results:
+                found = _by_distance(found)
+            yield Pairs(block.row_numbers[found.queries], found.rows, found.distances)
 
     def _found(self, block: Block, radius: float | None, own: bool) -> Pairs:
         """The neighbours of a batch of queries; of rows of the model, all but themselves."""
@@ -115,6 +150,12 @@ class RadiusNeighbors(NeighborModel):
     def _check_parameters(self) -> None:
         super()._check_parameters()
         check_number(self, "radius", -np.inf if self.metric == "inner_product" else 0)
+
+
+def _by_distance(pairs: Pairs) -> Pairs:
+    """The pairs, by query and rising distance."""
+    order = np.lexsort((pairs.rows, pairs.distances, pairs.queries))
+    return Pairs(pairs.queries[order], pairs.rows[order], pairs.distances[order])
 
 
 def _ragged(parts: list[Int64Array] | list[Float64Array]) -> AnyArray:

@@ -9,6 +9,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from shoal._typing import AnyArray, Float64Array, Int64Array
 from shoal.data.block import Block
 from shoal.data.dataset import Dataset
+from shoal.data.validation import predict_dataset
 from shoal.engines.row_values import gathered
 from shoal.exceptions import DataError, NonFiniteError
 
@@ -76,6 +77,15 @@ class Targets:
             found, codes[:, output] = np.unique(values, return_inverse=True)
             classes.append(found)
         return classes, codes
+
+
+def scored_rows(model: Any, X: Any, y: Any) -> tuple[Any, Any]:
+    """Rows and the targets to compare predictions with; these may be a column of the rows."""
+    if y is not None and not isinstance(y, str):
+        return X, y
+    dataset = predict_dataset(model, X, target=y)
+    targets = Targets.of(dataset)
+    return dataset, targets.shaped(targets.values)
 
 
 def _target_of(block: Block) -> Any:

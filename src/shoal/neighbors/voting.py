@@ -17,7 +17,8 @@ from shoal.data.dataset import Dataset
 from shoal.exceptions import DataError
 from shoal.neighbors.neighbor_model import NeighborModel
 from shoal.neighbors.prediction import collected, written
-from shoal.neighbors.targets import Targets
+from shoal.neighbors.search_progress import searching
+from shoal.neighbors.targets import Targets, scored_rows
 from shoal.neighbors.weights import Weights, check_weights
 
 
@@ -97,11 +98,13 @@ class VotingClassifier(MultiOutputMixin, ClassifierMixin, NeighborModel):
         """
         check_is_fitted(self, "index_")
         n_rows, batches = self._batches(X)
-        predictions = ((block, self._labels(votes)) for block, votes in self._votes(X, batches))
-        if out is not None:
-            dtype = self._classes[0].dtype
-            return written(out, "label", dtype, predictions, n_rows, len(self._classes))
-        return collected(n_rows, predictions)
+        with searching(self, n_rows) as search:
+            votes_of = self._votes(X, search.over(batches))
+            predictions = ((block, self._labels(votes)) for block, votes in votes_of)
+            if out is not None:
+                dtype = self._classes[0].dtype
+                return written(out, "label", dtype, predictions, n_rows, len(self._classes))
+            return collected(n_rows, predictions)
 
     def predict_proba(self, X: Any) -> Any:
         """Give the share of the votes that each class has.
@@ -121,12 +124,37 @@ class VotingClassifier(MultiOutputMixin, ClassifierMixin, NeighborModel):
         """
         check_is_fitted(self, "index_")
         n_rows, batches = self._batches(X)
-        parts = list(self._votes(X, batches))
+        with searching(self, n_rows) as search:
+            parts = list(self._votes(X, search.over(batches)))
         shares = [
             collected(n_rows, ((block, _shares(votes[output])) for block, votes in parts))
             for output in range(len(self._classes))
         ]
         return shares[0] if self._targets.is_1d else shares
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Give the share of queries, by weight, whose label is predicted.
+
+        Memory of the targets and of as many predictions.
+
+        Parameters
+        ----------
+        X : as for `predict`
+        y : array-like of shape (n_queries,) or (n_queries, n_outputs), or column name
+            None where `X` is a Dataset with a target.
+        sample_weight : array-like of shape (n_queries,), default=None
+
+        Returns
+        -------
+        accuracy : float
+
+        Raises
+        ------
+        As `predict`.
+        """
+        check_is_fitted(self, "index_")
+        X, y = scored_rows(self, X, y)
+        return float(super().score(X, y, sample_weight))
 
     def _votes(
         self, X: Any, batches: Iterator[Block]
