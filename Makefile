@@ -41,7 +41,7 @@ demo: $(VENV)/installed $(VENV)/demo ## Cluster a year of flights, and predict w
 
 .PHONY: test
 test: $(VENV)/installed $(VENV)/test ## Run all tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 .PHONY: lint
 lint: $(VENV)/installed $(VENV)/lint ## Check style, types and layers
