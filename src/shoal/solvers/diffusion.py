@@ -1,6 +1,7 @@
 """Values that spread along the edges of a graph."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +59,7 @@ class Diffusion(Solver[DiffusionState]):
 
     def step(self, state: DiffusionState, fold: Fold) -> DiffusionState:
         # Of a dense graph, more threads would add products in another order.
-        with threadpool_limits(1):
+        with threadpool_limits(1) if isinstance(self.graph, np.ndarray) else nullcontext():
             values = self.settle(self.graph @ state.values)
         change = float(np.abs(values - state.values).sum())
         return DiffusionState(state.n_iter + 1, None, values, change)
