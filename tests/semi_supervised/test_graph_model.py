@@ -142,8 +142,10 @@ def test_a_fit_that_fails_changes_nothing(model):
         fitted.fit(holes, targets(model))
     with pytest.raises(DataError, match="unknown"):
         fitted.fit(X, np.full(len(X), np.nan))
+    # Refused before rows are read.
+    fitted.set_params(kernel="rbf")
     with LocalEngine(memory="100kB"), pytest.raises(MemoryBudgetError, match="'knn'"):
-        fitted.set_params(kernel="rbf").fit(X, targets(model))
+        fitted.fit(holes, targets(model))
     fitted.set_params(kernel="knn")
     assert learnt(fitted) == before
     assert fitted.predict(X[:3]).shape == (3,)
