@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -40,7 +41,7 @@ MODELS = {
     "constrained": lambda: SeededKMeans(6, constrained=True, random_state=3, max_iter=20, tol=0),
     "trained": lambda: SelfTrainingClassifier(LogisticRegression(), threshold=0.6, max_iter=3),
     "neighbours": lambda: SelfTrainingClassifier(
-        KNeighborsClassifier(3), criterion="k_best", k_best=500, max_iter=2
+        KNeighborsClassifier(3), criterion="k_best", k_best=200, max_iter=2
     ),
 }
 LEARNT = (
@@ -83,7 +84,7 @@ def learnt(name, X, y):
 
 @pytest.fixture(scope="module", name="X")
 def all_rows():
-    return rows(20_000)
+    return rows(8_000)
 
 
 @pytest.fixture(scope="module", name="y")
@@ -117,7 +118,7 @@ def test_files_and_memory_budgets(folder, references, name, memory):
         assert learnt(name, folder, "y") == references[name]
 
 
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(
     name=st.sampled_from(sorted(MODELS)),
     seed=st.integers(0, 2**32 - 1),
@@ -157,6 +158,7 @@ def test_instruction_sets(X, y, tmp_path, instruction_set):
     found = subprocess.check_output(
         [sys.executable, "-c", LEARN_IN_A_PROCESS, tmp_path / "X.npy", tmp_path / "y.npy"],
         env=os.environ | {"SHOAL_INSTRUCTION_SET": instruction_set},
+        cwd=Path(__file__).parents[2],
         text=True,
     )
     assert found.strip() == str([learnt(name, X, y) for name in MODELS])

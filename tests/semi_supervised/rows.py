@@ -5,12 +5,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 
-def blobs(n_rows=400, n_features=3, n_classes=3, dtype=np.float64, seed=0, share=0.1):
+def blobs(n_rows=400, n_features=3, n_classes=3, dtype=np.float64, seed=0, share=0.1, apart=4.0):
     """Rows in blobs, the labels of all, and labels that are -1 but for a share of the rows."""
     generator = np.random.default_rng(seed)
     truth = generator.integers(n_classes, size=n_rows)
     truth[:n_classes] = np.arange(n_classes)
-    middles = generator.normal(0, 4, (n_classes, n_features))
+    middles = generator.normal(0, apart, (n_classes, n_features))
     X = middles[truth] + generator.normal(size=(n_rows, n_features))
     some = generator.random(n_rows) < share
     some[:n_classes] = True

@@ -14,6 +14,7 @@ from shoal.semi_supervised.affinity import (
     KernelAffinity,
     NeighborAffinity,
     normalised,
+    require_memory,
     transition,
 )
 
@@ -100,9 +101,9 @@ def test_dropped_rows():
 
 def test_dense_graphs_are_refused_beyond_the_budget():
     with LocalEngine(memory="1MB"):
-        KernelAffinity.rbf(X, 1.0)
+        require_memory(200)
         with pytest.raises(MemoryBudgetError, match="kernel='knn'"):
-            KernelAffinity.rbf(np.ones((300, 1)), 1.0)
+            require_memory(300)
 
 
 def test_functions_of_another_shape():

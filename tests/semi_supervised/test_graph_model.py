@@ -74,6 +74,12 @@ def test_saved_and_pickled(model, kernel, tmp_path):
         np.testing.assert_array_equal(again.predict(X + 0.2), expected)
 
 
+def test_no_pickle_holds_an_index():
+    model = LabelSpreading().fit(X, Y)
+    again = pickle.loads(pickle.dumps(model))
+    assert vars(again).keys() == vars(model).keys() - {"_affinity"}
+
+
 def test_rows_on_disk_are_in_no_model_file(tmp_path):
     model = LabelSpreading().fit(parquet(X, Y, tmp_path / "rows.parquet"), "y")
     with pytest.raises(ModelFileError, match="X_ is of type Dataset"):
@@ -136,8 +142,10 @@ def test_a_fit_that_fails_changes_nothing(model):
         fitted.fit(holes, targets(model))
     with pytest.raises(DataError, match="unknown"):
         fitted.fit(X, np.full(len(X), np.nan))
+    # Refused before rows are read.
+    fitted.set_params(kernel="rbf")
     with LocalEngine(memory="100kB"), pytest.raises(MemoryBudgetError, match="'knn'"):
-        fitted.set_params(kernel="rbf").fit(X, targets(model))
+        fitted.fit(holes, targets(model))
     fitted.set_params(kernel="knn")
     assert learnt(fitted) == before
     assert fitted.predict(X[:3]).shape == (3,)

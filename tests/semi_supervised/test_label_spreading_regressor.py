@@ -39,7 +39,7 @@ def test_is_an_average_by_the_kernel(alpha):
 
 @pytest.mark.parametrize("alpha", [0.2, 0.9])
 def test_of_two_values_it_is_the_probability_of_the_second(alpha):
-    X, _, y = blobs(200, n_classes=2)
+    X, _, y = blobs(200, n_classes=2, apart=1.0)
     numbers = LabelSpreadingRegressor(alpha=alpha, **EXACT).fit(X, np.where(y < 0, np.nan, y))
     labels = LabelSpreading(alpha=alpha, **EXACT).fit(X, y)
     reached = numbers.mass_ > 1e-9

@@ -67,6 +67,14 @@ def test_labels_of_frames_and_matrices():
     assert KnownLabels.of(open_dataset(matrix, target=1)).codes.tolist() == [0, -1, 1]
 
 
+@pytest.mark.parametrize("dtype", ["string", "category", object])
+def test_missing_values_of_pandas(dtype):
+    y = pd.Series(["b", None, "a"], dtype=dtype)
+    assert known(np.asarray(y)).codes.tolist() == [1, -1, 0]
+    truth = pd.Series([True, None, False], dtype="boolean")
+    assert known(np.asarray(truth)).codes.tolist() == [1, -1, 0]
+
+
 @pytest.mark.parametrize("values", [[-1, -1], [np.nan, np.nan]])
 def test_no_label_is_known(values):
     with pytest.raises(DataError, match="All 2 labels are unknown"):

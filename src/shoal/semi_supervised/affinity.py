@@ -100,7 +100,6 @@ class KernelAffinity(Affinity):
 
     @classmethod
     def rbf(cls, rows: Matrix, gamma: float) -> "KernelAffinity":
-        _require_memory(rows.shape[0])
         return cls(rows.astype(np.float64, copy=False), _Rbf(gamma))
 
     def among_rows(self) -> Any:
@@ -195,7 +194,7 @@ def _edges(nearest: AnyArray, n_rows: int) -> sparse.csr_array:
     return sparse.csr_array((np.ones(len(indices)), indices, starts), shape=shape)
 
 
-def _require_memory(n_rows: int) -> None:
+def require_memory(n_rows: int) -> None:
     """Raise MemoryBudgetError where a dense graph of `n_rows` rows is too large."""
     # The kernel, and the distances that it is made of.
     needed = 2 * 8 * n_rows**2

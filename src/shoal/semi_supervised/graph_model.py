@@ -26,8 +26,9 @@ from shoal.semi_supervised.affinity import (
     KernelAffinity,
     NeighborAffinity,
     require_all,
+    require_memory,
 )
-from shoal.solvers.diffusion import Diffusion, DiffusionState
+from shoal.solvers.diffusion import Diffusion, DiffusionState, arrivals
 from shoal.solvers.driver import run
 from shoal.solvers.fitting import passes_over
 from shoal.solvers.solver import Status
@@ -57,6 +58,8 @@ class GraphModel(CallbackSupportMixin, BaseEstimator, ABC):
         y: Any,
     ) -> None:
         """Let `start` spread among the rows, and set the fitted attributes."""
+        if self.kernel == "rbf":
+            require_memory(dataset.n_rows)
         rows = dataset.with_target(None)
         self.X_ = in_memory(rows) if self._is_held(rows) else rows
         self._affinity = self._built()
@@ -82,7 +85,7 @@ class GraphModel(CallbackSupportMixin, BaseEstimator, ABC):
             self._affinity = self._built()
         batches = query_batches(dataset, self._affinity.query_bytes)
         weights = self._affinity.to
-        return dataset.n_rows, ((block, weights(block.X) @ values) for block in batches)
+        return dataset.n_rows, ((block, arrivals(weights(block.X), values)) for block in batches)
 
     def _built(self) -> Affinity:
         """How alike the rows of X_ are."""

@@ -72,9 +72,10 @@ class LabelPropagation(GraphClassifier):
     Notes
     -----
     Neighbours are exact and found by passes over the rows, which may be on disk or on a cluster;
-    the graph takes 12 bytes an edge in the calling process, and ``32 * n_classes`` bytes a row
-    come on top. Sums are taken in the order of the neighbours, so every fitted attribute is the
-    same to the last bit for any engine, number of threads or workers, budget and files.
+    the graph takes 12 bytes an edge in the calling process, twice that while it is made, and
+    ``40 * n_classes`` bytes a row come on top. Sums are taken in the order of the neighbours, so
+    every fitted attribute is the same to the last bit for any engine, number of threads or workers,
+    budget and files.
 
     Unlike scikit-learn's, the default kernel is ``"knn"``; labels may be missing instead of -1;
     equally near rows go by their number; new rows that no label is near get zeros, not NaN.

@@ -93,9 +93,9 @@ class SelfTrainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
     Notes
     -----
     Passes: one to find bad values, and in each step those of a fit to the labelled rows and one
-    over the others. Memory, beside that of the classifier: 25 bytes a row for labels and masks,
-    and probabilities of about a million rows at a time. With a classifier of Shoal, the result
-    is the same to the last bit for any engine, threads, workers, budget and files.
+    over the others. Memory, beside that of the classifier: 50 bytes a row for labels, masks and
+    confidences, and probabilities of about a million rows at a time. With a classifier of Shoal,
+    the result is the same to the last bit for any engine, threads, workers, budget and files.
 
     Unlike scikit-learn's, labels may be missing instead of -1, and arrays of text are taken; of
     equally confident rows the first are labelled; missing features are an error with any

@@ -1,6 +1,7 @@
 """Values that spread along the edges of a graph."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,9 +58,7 @@ class Diffusion(Solver[DiffusionState]):
         return DiffusionState(0, None, self.start, float(np.abs(self.start).sum()))
 
     def step(self, state: DiffusionState, fold: Fold) -> DiffusionState:
-        # Of a dense graph, more threads would add products in another order.
-        with threadpool_limits(1):
-            values = self.settle(self.graph @ state.values)
+        values = self.settle(arrivals(self.graph, state.values))
         change = float(np.abs(values - state.values).sum())
         return DiffusionState(state.n_iter + 1, None, values, change)
 
@@ -67,3 +66,14 @@ class Diffusion(Solver[DiffusionState]):
         if state.change < self.tol:
             return Status.CONVERGED
         return Status.MAX_ITER if state.n_iter >= self.max_iter else None
+
+
+def arrivals(weights: Any, values: Float64Array) -> Float64Array:
+    """The sum of `values` by the weights of each row, shape (n_rows, n_values).
+
+    `weights` is a CSR array, or an ndarray, of shape (n_rows, n_nodes).
+    """
+    # Of a dense matrix, more threads would add products in another order.
+    with threadpool_limits(1) if isinstance(weights, np.ndarray) else nullcontext():
+        found: Float64Array = weights @ values
+    return found

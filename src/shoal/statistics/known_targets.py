@@ -130,18 +130,27 @@ def _check_finite(values: AnyArray) -> None:
 def _unknown(values: AnyArray) -> AnyArray:
     """Which labels are unknown, shape (n_rows,)."""
     unknown: AnyArray = np.zeros(len(values), dtype=bool)
-    if values.dtype.kind in "fiO":
-        # NaN alone differs from itself.
-        unknown |= (values == UNKNOWN) | (values != values)  # noqa: PLR0124
-    if values.dtype == object:
-        none: Any = None
-        unknown |= np.equal(values, none).astype(bool)
-    if values.dtype.kind == "U" and (values == str(UNKNOWN)).any():
+    if values.dtype.kind == "f":
+        unknown = np.isnan(values)
+    elif values.dtype == object:
+        unknown = np.fromiter(map(_is_missing, values), dtype=bool, count=len(values))
+    elif values.dtype.kind == "U" and (values == str(UNKNOWN)).any():
         raise DataError(
             f"y holds the text '{UNKNOWN}', which is a label like any other. Use None where the "
             "label of a row is unknown, in an array of dtype object."
         )
+    if values.dtype.kind in "fiO":
+        unknown[~unknown] = values[~unknown] == UNKNOWN
     return unknown
+
+
+def _is_missing(label: Any) -> bool:
+    """Whether a label is None, NaN, or pandas' NA, which does not say if it equals itself."""
+    try:
+        # NaN alone differs from itself.
+        return label is None or bool(label != label)  # noqa: PLR0124
+    except TypeError:
+        return True
 
 
 def _is_text(labels: AnyArray) -> bool:
