@@ -21,7 +21,7 @@ TRAIN, TEST = FOLDER / "late" / "train", FOLDER / "late" / "test"
 #: Minutes after which a flight counts as late.
 LATE = 15
 TEST_SHARE = 0.2
-MEMORY = "300MB"
+MEMORY = "1GB"
 
 LinearClassifier = LogisticRegression | SGDClassifier
 

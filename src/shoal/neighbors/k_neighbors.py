@@ -36,9 +36,9 @@ class KNeighbors(NeighborModel):
         """Find the nearest rows of each query.
 
         A pass over the model's rows for every 32 MB of queries; memory of the result, or with
-        `out` of those queries. Distances
-        are taken in float64, and equal ones go to the lower row: the answer is that of looking at
-        every pair in float64, whatever the engine, blocks, threads and index.
+        `out` of what is found for those. Distances are taken in float64, and equal ones go to the
+        lower row: the answer is that of looking at every pair in float64, whatever the engine,
+        blocks, threads and index.
 
         Parameters
         ----------
