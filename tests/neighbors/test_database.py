@@ -42,7 +42,7 @@ def test_parts_without_a_row_left_are_let_go_of():
 
 def test_datasets_of_another_type_are_made_once():
     database = Database.of(open_dataset(blobs(dtype=np.float32)))
-    one, other = (database._typed(np.dtype(np.float64), EUCLIDEAN) for _ in range(2))
+    one, other = (database.typed(np.dtype(np.float64), EUCLIDEAN) for _ in range(2))
     assert one[0] is other[0]
     assert one[0].dtype == np.float64
 

@@ -1,11 +1,11 @@
 """Which index answers."""
 
-import numpy as np
-
 from shoal.engines.current import current_engine
 from shoal.engines.local import LocalEngine
+from shoal.exceptions import ParameterError
 from shoal.neighbors.brute import Brute
 from shoal.neighbors.database import Database
+from shoal.neighbors.group_centers import centers_of, row_sample
 from shoal.neighbors.grouped_rows import GroupedRows
 from shoal.neighbors.index import Index
 from shoal.neighbors.kd_tree import KdTree
@@ -26,7 +26,13 @@ _SHARE_VISITED = 0.2
 _N_TRIED = 256
 
 
-def build_index(algorithm: str, database: Database, metric: Metric, leaf_size: int) -> Index:
+def build_index(
+    algorithm: str,
+    database: Database,
+    metric: Metric,
+    leaf_size: int,
+    n_probe: int | None = None,
+) -> Index:
     """The index that `algorithm` names, or that suits the rows.
 
     Parameters
@@ -35,20 +41,39 @@ def build_index(algorithm: str, database: Database, metric: Metric, leaf_size: i
     database : Database
     metric : Metric
     leaf_size : int
+    n_probe : int, default=None
     """
+    if n_probe is not None and algorithm != GroupedRows.name:
+        raise ParameterError(
+            f"n_probe={n_probe} is for algorithm='partition', which has groups to probe, not for "
+            f"{algorithm!r}. Set one of them."
+        )
     if algorithm != "auto":
-        return _INDEXES[algorithm].build(database, metric, leaf_size)
-    if _is_indexable(database, metric):
-        if database.n_features <= _TREE_FEATURES and database.n_rows >= _TREE_ROWS:
-            return KdTree.build(database, metric, leaf_size)
+        index = _INDEXES[algorithm]
+        return index.build(database, metric, leaf_size=leaf_size, n_probe=n_probe)
+    if metric.is_euclidean and isinstance(current_engine(), LocalEngine) and database.is_dense:
+        if _suits_a_tree(database):
+            return KdTree.build(database, metric, leaf_size=leaf_size)
         if database.n_rows >= _GROUPED_ROWS:
-            grouped = GroupedRows.build(database, metric)
-            some = grouped.rows[:: max(1, len(grouped.rows) // _N_TRIED)]
-            if grouped.share_visited(np.ascontiguousarray(some), 5) <= _SHARE_VISITED:
-                return grouped
+            return _grouped_or_not(database, metric)
     return Brute.build(database, metric)
 
 
-def _is_indexable(database: Database, metric: Metric) -> bool:
-    """Whether rows are dense and in this process, and their distances euclidean."""
-    return metric.is_euclidean and database.in_process and isinstance(current_engine(), LocalEngine)
+def _suits_a_tree(database: Database) -> bool:
+    """Whether rows are many, of few features and in this process."""
+    return (
+        database.in_process
+        and database.n_features <= _TREE_FEATURES
+        and database.n_rows >= _TREE_ROWS
+    )
+
+
+def _grouped_or_not(database: Database, metric: Metric) -> Index:
+    """Groups where queries among a sample of the rows skip most of it, else all rows."""
+    sample = row_sample(database, metric)
+    centers = centers_of(sample, database.n_rows)
+    trial = GroupedRows.around(Database.of_array(sample), Metric("euclidean"), centers, None)
+    some = sample[:: max(1, len(sample) // _N_TRIED)]
+    if trial.share_visited(some, 5) <= _SHARE_VISITED:
+        return GroupedRows.around(database, metric, centers, None)
+    return Brute.build(database, metric)

@@ -11,6 +11,7 @@ import numpy as np
 from shoal._typing import AnyArray, Int64Array
 from shoal.data.block import Block
 from shoal.data.dataset import Dataset
+from shoal.data.open import open_dataset
 from shoal.engines.current import current_engine
 from shoal.engines.statistic import Statistic
 from shoal.exceptions import ParameterError
@@ -45,6 +46,11 @@ class Database:
     def of(cls, *parts: Dataset) -> "Database":
         return cls(parts, np.empty(0, dtype=np.int64))
 
+    @classmethod
+    def of_array(cls, X: AnyArray) -> "Database":
+        """The rows of an array."""
+        return cls.of(open_dataset(X))
+
     @property
     def n_features(self) -> int:
         return self.parts[0].n_features
@@ -59,8 +65,12 @@ class Database:
 
     @property
     def in_process(self) -> bool:
-        """Whether all rows are dense and in this process."""
-        return all(part.source.in_process and not part.source.is_sparse for part in self.parts)
+        """Whether all rows are in this process."""
+        return all(part.source.in_process for part in self.parts)
+
+    @property
+    def is_dense(self) -> bool:
+        return not any(part.source.is_sparse for part in self.parts)
 
     def with_rows(self, dataset: Dataset) -> "Database":
         """These rows, followed by those of `dataset`."""
@@ -68,8 +78,7 @@ class Database:
 
     def without_rows(self, rows: Int64Array) -> "Database":
         """These rows but for those numbered `rows`."""
-        kept = np.delete(np.arange(self._starts[-1]), self.removed)
-        removed = np.union1d(self.removed, kept[rows])
+        removed = places_without(self.removed, rows)
         bounds = zip(self.parts, self._starts, self._starts[1:], strict=False)
         parts, starts = [], []
         for part, start, stop in bounds:
@@ -111,7 +120,7 @@ class Database:
     def batches(self, metric: Metric, row_bytes: int) -> Iterator[Block]:
         """All rows as queries, so many at a time; row numbers are those of this database."""
         for part, start in zip(
-            self._typed(metric.dtype(self.dtype), metric), self._starts, strict=False
+            self.typed(metric.dtype(self.dtype), metric), self._starts, strict=False
         ):
             for block in query_batches(part, row_bytes):
                 places = block.row_numbers + start
@@ -140,12 +149,12 @@ class Database:
         dtype = metric.dtype(queries.dtype, self.dtype)
         queries = np.ascontiguousarray(queries, dtype=dtype)
         engine = current_engine()
-        bounds = zip(self._typed(dtype, metric), self._starts, self._starts[1:], strict=False)
+        bounds = zip(self.typed(dtype, metric), self._starts, self._starts[1:], strict=False)
         for part, start, stop in bounds:
             low, high = np.searchsorted(self.removed, [start, stop])
             yield engine.fold(part, statistic(queries, start, self.removed[low:high] - start))
 
-    def _typed(self, dtype: np.dtype[Any], metric: Metric) -> tuple[Dataset, ...]:
+    def typed(self, dtype: np.dtype[Any], metric: Metric) -> tuple[Dataset, ...]:
         """The parts as `dtype`; the same objects each time, as engines keep blocks by dataset."""
         key = dtype, metric.name == "cosine"
         if key not in self._versions:
@@ -169,6 +178,13 @@ class Database:
     def _numbers(self, places: Int64Array) -> Int64Array:
         """Numbers of the rows at these places."""
         return places - np.searchsorted(self.removed, places)
+
+
+def places_without(removed: Int64Array, rows: Int64Array) -> Int64Array:
+    """Places of removed rows, ascending, once those numbered `rows` are removed too."""
+    # The number of the row that follows each removed one.
+    numbers = removed - np.arange(len(removed))
+    return np.union1d(removed, rows + np.searchsorted(numbers, rows, side="right"))
 
 
 def query_batches(dataset: Dataset, row_bytes: int) -> Iterator[Block]:

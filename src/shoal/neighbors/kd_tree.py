@@ -9,10 +9,8 @@ from scipy.spatial import KDTree
 from shoal import _kernels
 from shoal._typing import AnyArray, Float64Array, Int64Array
 from shoal.data.dataset import Dataset
-from shoal.data.plan import threads
-from shoal.engines.current import current_engine
 from shoal.neighbors.database import Database
-from shoal.neighbors.index import Index, require_euclidean
+from shoal.neighbors.index import Index, local_engine, require_euclidean
 from shoal.statistics.metric import Metric
 from shoal.statistics.nearest_rows import Neighbors
 from shoal.statistics.rows_within import Pairs
@@ -42,7 +40,14 @@ class KdTree(Index):
     leaf_size: int
 
     @classmethod
-    def build(cls, database: Database, metric: Metric, leaf_size: int = 30) -> Self:
+    def build(
+        cls,
+        database: Database,
+        metric: Metric,
+        *,
+        leaf_size: int = 30,
+        n_probe: int | None = None,
+    ) -> Self:
         require_euclidean(metric, cls.name)
         rows, numbers = database.dense(metric)
         tree = KDTree(rows.astype(np.float64, copy=False), leafsize=leaf_size)
@@ -50,7 +55,7 @@ class KdTree(Index):
 
     def query(self, queries: AnyArray, n_neighbors: int) -> Neighbors:
         n_queries, wanted = len(queries), np.arange(1, n_neighbors + 2)
-        reach, places = self.tree.query(queries, wanted, workers=_workers())
+        reach, places = self.tree.query(queries, wanted, workers=local_engine().n_threads)
         is_clear = reach[:, -1] > reach[:, -2] * (1 + _SLACK)
         clear = np.flatnonzero(is_clear)
         tied = np.flatnonzero(~is_clear)
@@ -71,10 +76,10 @@ class KdTree(Index):
         return Pairs.joined([Pairs(found.queries[near], found.rows[near], distances)])
 
     def add(self, dataset: Dataset) -> Self:
-        return self.build(self.database.with_rows(dataset), self.metric, self.leaf_size)
+        return self.build(self.database.with_rows(dataset), self.metric, leaf_size=self.leaf_size)
 
     def remove(self, rows: Int64Array) -> Self:
-        return self.build(self.database.without_rows(rows), self.metric, self.leaf_size)
+        return self.build(self.database.without_rows(rows), self.metric, leaf_size=self.leaf_size)
 
     def _balls(
         self, queries: AnyArray, which: Int64Array, reach: Float64Array
@@ -83,7 +88,7 @@ class KdTree(Index):
         if not len(which):
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
         reach = np.nextafter(reach * (1 + _SLACK), np.inf)
-        balls = self.tree.query_ball_point(queries[which], reach, workers=_workers())
+        balls = self.tree.query_ball_point(queries[which], reach, workers=local_engine().n_threads)
         counts = np.fromiter(map(len, balls), dtype=np.int64, count=len(balls))
         return np.repeat(np.arange(len(which)), counts), np.concatenate(balls).astype(np.int64)
 
@@ -114,8 +119,3 @@ def _nearest_of(pairs: Pairs, n_queries: int, n_neighbors: int, metric: Metric) 
     nearest.distances[place] = metric.distances(pairs.distances[order][taken])
     nearest.rows[place] = pairs.rows[order][taken]
     return nearest
-
-
-def _workers() -> int:
-    """Threads that the tree may use: the engine's, or this machine's where it is elsewhere."""
-    return int(getattr(current_engine(), "n_threads", threads(None)))
