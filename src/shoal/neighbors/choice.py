@@ -7,11 +7,13 @@ from shoal.neighbors.brute import Brute
 from shoal.neighbors.database import Database
 from shoal.neighbors.group_centers import centers_of, row_sample
 from shoal.neighbors.grouped_rows import GroupedRows
+from shoal.neighbors.hnsw import HNSW
 from shoal.neighbors.index import Index
 from shoal.neighbors.kd_tree import KdTree
 from shoal.statistics.metric import Metric
 
-_INDEXES: dict[str, type[Index]] = {index.name: index for index in (Brute, KdTree, GroupedRows)}
+_KINDS: tuple[type[Index], ...] = (Brute, KdTree, GroupedRows, HNSW)
+_INDEXES = {kind.name: kind for kind in _KINDS}
 
 ALGORITHMS = ("auto", *_INDEXES)
 
@@ -37,7 +39,7 @@ def build_index(
 
     Parameters
     ----------
-    algorithm : {"auto", "brute", "kd_tree", "partition"}
+    algorithm : {"auto", "brute", "kd_tree", "partition", "hnsw"}
     database : Database
     metric : Metric
     leaf_size : int

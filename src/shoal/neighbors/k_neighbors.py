@@ -51,7 +51,7 @@ class KNeighbors(NeighborModel):
             `n_neighbors` is not positive, or more than there are rows.
         """
         n_queries, batches = self._queries(X)
-        k = self._checked_n_neighbors(n_neighbors, n_queries, X is None)
+        k = self.checked_n_neighbors(n_neighbors, n_queries, X is None)
         distances = np.full((n_queries, k), np.nan)
         rows = np.full((n_queries, k), -1, dtype=np.int64)
         for block in batches(query_bytes(k)):
@@ -103,10 +103,11 @@ class KNeighbors(NeighborModel):
     def _nearest_batches(self, X: Any, beside_bytes: int) -> tuple[int, Iterator[Block]]:
         """How many queries there are, and these batch by batch, with so many bytes beside each."""
         n_queries, batches = self._queries(X)
-        k = self._checked_n_neighbors(None, n_queries, X is None)
+        k = self.checked_n_neighbors(None, n_queries, X is None)
         return n_queries, batches(query_bytes(k) + beside_bytes)
 
-    def _checked_n_neighbors(self, n_neighbors: Any, n_queries: int, own: bool) -> int:
+    def checked_n_neighbors(self, n_neighbors: Any, n_queries: int, own: bool = False) -> int:
+        """`n_neighbors`, or that of the constructor, if there are as many rows."""
         k = self.n_neighbors if n_neighbors is None else n_neighbors
         if isinstance(k, bool) or not isinstance(k, Integral):
             raise TypeError(f"n_neighbors does not take {type(k)} value, enter integer value")

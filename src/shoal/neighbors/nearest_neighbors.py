@@ -21,13 +21,20 @@ class NearestNeighbors(KNeighbors, RadiusNeighbors):
     ----------
     n_neighbors : int, default=5
     radius : float, default=1.0
-    algorithm : {"auto", "brute", "kd_tree", "partition"}, default="auto"
-        How neighbours are found; all give the same bits. ``"brute"`` looks at every row, wherever
-        rows are. ``"kd_tree"`` is SciPy's, for few dimensions. ``"partition"`` groups rows by
-        K-means and skips groups that the triangle inequality rules out. ``"auto"`` chooses by
-        shape and a sample of the rows.
+    algorithm : {"auto", "brute", "kd_tree", "partition", "hnsw"}, default="auto"
+        How neighbours are found; all but ``"hnsw"`` are exact and give the same bits. ``"brute"``
+        looks at every row, wherever rows are. ``"kd_tree"`` is SciPy's, for few dimensions.
+        ``"partition"`` groups rows by K-means and skips groups that the triangle inequality rules
+        out; rows of files that take more than a quarter of the engine's memory are grouped in a
+        private file on disk. ``"hnsw"`` is faiss's graph (``pip install 'shoal[hnsw]'``): it
+        misses some neighbours. ``"auto"`` chooses an exact one by shape and a sample of the rows.
+        On a Dask cluster that is ``"brute"``, which leaves rows with the workers.
     leaf_size : int, default=30
         Rows of a leaf of ``"kd_tree"``.
+    n_probe : int, default=None
+        With ``"partition"``: a query looks at the rows of its `n_probe` nearest groups only, and
+        misses neighbours in others; `shoal.neighbors.recall` tells how many. There are about as
+        many groups as a group has rows, 1024 at most. None: exact.
     metric : str or callable, default="minkowski"
         ``"euclidean"``, ``"sqeuclidean"``, ``"cosine"`` (1 - cos), ``"inner_product"`` (its
         opposite: the largest come first), ``"manhattan"``, ``"chebyshev"``, ``"minkowski"``,
@@ -97,6 +104,7 @@ class NearestNeighbors(KNeighbors, RadiusNeighbors):
         radius: float = 1.0,
         algorithm: str = "auto",
         leaf_size: int = 30,
+        n_probe: int | None = None,
         metric: str | Callable[..., float] = "minkowski",
         p: float = 2,
         metric_params: dict[str, Any] | None = None,
@@ -106,6 +114,7 @@ class NearestNeighbors(KNeighbors, RadiusNeighbors):
         self.radius = radius
         self.algorithm = algorithm
         self.leaf_size = leaf_size
+        self.n_probe = n_probe
         self.metric = metric
         self.p = p
         self.metric_params = metric_params

@@ -29,6 +29,7 @@ class NeighborModel(BaseEstimator, ABC):
 
     algorithm: str
     leaf_size: int
+    n_probe: int | None
     metric: Any
     p: float
     metric_params: dict[str, Any] | None
@@ -83,7 +84,7 @@ class NeighborModel(BaseEstimator, ABC):
             self.effective_metric_ = metric.name
             self.effective_metric_params_ = dict(metric.parameters)
             self._start(dataset)
-            self._keep(build_index(self.algorithm, Database.of(dataset), metric, self.leaf_size))
+            self._keep(self._index(self.algorithm, Database.of(dataset), metric))
         return self
 
     def _add_rows(self, X: Any, y: Any, features: Sequence[str | int] | None) -> Self:
@@ -95,6 +96,9 @@ class NeighborModel(BaseEstimator, ABC):
             self._extend(dataset)
             self._keep(self.index_.add(dataset))
         return self
+
+    def _index(self, algorithm: str, database: Database, metric: Metric) -> Index:
+        return build_index(algorithm, database, metric, self.leaf_size, self.n_probe)
 
     def _keep(self, index: Index) -> None:
         self.index_ = index
@@ -123,6 +127,7 @@ class NeighborModel(BaseEstimator, ABC):
     def _check_parameters(self) -> None:
         check_choice(self, "algorithm", ALGORITHMS)
         check_number(self, "leaf_size", 1, integer=True)
+        check_number(self, "n_probe", 1, integer=True, optional=True)
         check_number(self, "p", 1)
 
     def __sklearn_tags__(self) -> Any:
