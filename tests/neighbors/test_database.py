@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests.neighbors.rows import blobs, nearest
 
-from shoal import open_dataset
+from shoal import LocalEngine, open_dataset
 from shoal.exceptions import ParameterError
 from shoal.neighbors import database as module
 from shoal.neighbors.database import Database, checked_rows, query_batches
@@ -69,3 +69,13 @@ def test_rows_to_forget_are_checked():
     ]:
         with pytest.raises(ParameterError, match=message):
             checked_rows(list(rows), 5)
+
+
+def test_batches_are_a_share_of_the_engines_memory():
+    dataset = open_dataset(blobs(50_000))
+    longest = []
+    for n_threads, memory in ((1, "20MB"), (4, "20MB"), (1, "100GB")):
+        with LocalEngine(n_threads, memory):
+            longest.append(max(block.n_rows for block in query_batches(dataset, 64)))
+    assert longest[:2] == [20_000_000 // 16 // 128 // 64 * 64, 20_000_000 // 64 // 128 // 64 * 64]
+    assert longest[2] == 50_000

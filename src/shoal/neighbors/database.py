@@ -13,6 +13,7 @@ from shoal.data.block import Block
 from shoal.data.dataset import Dataset
 from shoal.data.open import open_dataset
 from shoal.engines.current import current_engine
+from shoal.engines.local import LocalEngine
 from shoal.engines.statistic import Statistic
 from shoal.exceptions import ParameterError
 from shoal.statistics.metric import Metric, is_among
@@ -21,8 +22,10 @@ from shoal.statistics.rows_within import Pairs, RowsWithin
 
 Result = TypeVar("Result")
 
-#: Queries are taken so many bytes at a time, with what is found for them.
+#: Queries are taken so many bytes at a time, with what a thread finds for them: no more than
+#: keeps a pass over the rows busy with arithmetic, and a small share of the engine's memory.
 _BATCH_BYTES = 32 * 2**20
+_BATCH_SHARE = 1 / 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,19 +120,19 @@ class Database:
         pairs = Pairs.joined(list(found))
         return Pairs(pairs.queries, self._numbers(pairs.rows), pairs.distances)
 
+    def blocks(self) -> Iterator[Block]:
+        """All rows as they are, in order; row numbers are those of this database."""
+        for part, start in zip(self.parts, self._starts, strict=False):
+            for cell in part.cells:
+                for block in part.read(cell, cell.n_rows):
+                    yield from self._numbered(block, start)
+
     def batches(self, metric: Metric, row_bytes: int) -> Iterator[Block]:
         """All rows as queries, so many at a time; row numbers are those of this database."""
-        for part, start in zip(
-            self.typed(metric.dtype(self.dtype), metric), self._starts, strict=False
-        ):
+        typed = self.typed(metric.dtype(self.dtype), metric)
+        for part, start in zip(typed, self._starts, strict=False):
             for block in query_batches(part, row_bytes):
-                places = block.row_numbers + start
-                here = np.ones(len(places), dtype=bool)
-                if len(self.removed):
-                    here = ~is_among(places, self.removed)
-                if here.any():
-                    numbers = self._numbers(places[here])
-                    yield replace(block, X=block.X[here], rows=numbers, target=None)
+                yield from self._numbered(block, start)
 
     def dense(self, metric: Metric) -> tuple[AnyArray, Int64Array]:
         """All rows in memory, C-contiguous, and their numbers."""
@@ -138,6 +141,16 @@ class Database:
             np.concatenate([block.X for block in blocks]),
             np.concatenate([block.row_numbers for block in blocks]),
         )
+
+    def _numbered(self, block: Block, start: int) -> Iterator[Block]:
+        """A block of a part without rows that were removed, unless none is left."""
+        places = block.row_numbers + start
+        here = np.ones(len(places), dtype=bool)
+        if len(self.removed):
+            here = ~is_among(places, self.removed)
+        if here.any():
+            numbers = self._numbers(places[here])
+            yield replace(block, X=block.X[here], rows=numbers, target=None)
 
     def _folds(
         self,
@@ -190,14 +203,22 @@ def places_without(removed: Int64Array, rows: Int64Array) -> Int64Array:
 def query_batches(dataset: Dataset, row_bytes: int) -> Iterator[Block]:
     """The rows of `dataset` in order, dense and C-contiguous, so many at a time.
 
-    `row_bytes` is what will be found for each.
+    `row_bytes` is what will be found for each by a thread.
     """
     width = 2 * dataset.dtype.itemsize * dataset.n_features
-    max_rows = max(64, _BATCH_BYTES // (width + row_bytes))
+    max_rows = max(64, _batch_bytes() // (width + row_bytes))
     for cell in dataset.cells:
         for block in dataset.read(cell, min(max_rows, cell.n_rows)):
             X = block.X if isinstance(block.X, np.ndarray) else block.X.toarray()
             yield replace(block, X=np.ascontiguousarray(X))
+
+
+def _batch_bytes() -> int:
+    """What a batch of queries may take for each thread of the engine."""
+    engine = current_engine()
+    if not isinstance(engine, LocalEngine):
+        return _BATCH_BYTES
+    return min(_BATCH_BYTES, int(engine.memory_bytes * _BATCH_SHARE) // engine.n_threads)
 
 
 def checked_rows(rows: Any, n_rows: int) -> Int64Array:

@@ -19,7 +19,7 @@ from shoal.statistics.metric import Metric
 #: Groups are found from a sample of so many rows each, where these take no more than so many bytes:
 #: as large as budgets are small, and never of them, so that they decide nothing.
 _ROWS_A_GROUP = 64
-_SAMPLE_BYTES = 8 * 2**20
+_SAMPLE_BYTES = 2 * 2**20
 _LEAST_ROWS_A_GROUP = 8
 _FIRST_ROWS_A_GROUP = 4
 

@@ -25,9 +25,10 @@ class KNeighbors(NeighborModel):
     ) -> Any:
         """Find the nearest rows of each query.
 
-        A pass over the model's rows for every 32 MB of queries; memory of the result. Distances
-        are taken in float64, and equal ones go to the lower row: the answer is that of looking at
-        every pair in float64, whatever the engine, blocks, threads and index.
+        A pass over the model's rows for every 32 MB of queries and what is found for them, less
+        where the engine's memory is small; memory of the result. Distances are taken in float64,
+        and equal ones go to the lower row: the answer is that of looking at every pair in float64,
+        whatever the engine, blocks, threads and index.
 
         Parameters
         ----------

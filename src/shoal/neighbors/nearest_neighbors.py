@@ -7,6 +7,7 @@ from shoal._typing import Int64Array
 from shoal.data.dataset import Dataset
 from shoal.neighbors.k_neighbors import KNeighbors
 from shoal.neighbors.radius_neighbors import RadiusNeighbors
+from shoal.neighbors.targets import Targets
 
 
 class NearestNeighbors(KNeighbors, RadiusNeighbors):
@@ -52,8 +53,8 @@ class NearestNeighbors(KNeighbors, RadiusNeighbors):
     algorithm_ : str
         The index in use: what ``"auto"`` chose.
     index_ : Index
-        The rows, and how neighbours are found among them. ``pickle`` stores it, `save_model` does
-        not.
+        The rows, and how neighbours are found among them. ``pickle`` stores it; `save_model`
+        stores rows that are in memory, to build it again.
     effective_metric_ : str or callable
         The metric in use: ``"euclidean"`` for Minkowski's of power 2.
     effective_metric_params_ : dict
@@ -159,4 +160,7 @@ class NearestNeighbors(KNeighbors, RadiusNeighbors):
         pass
 
     def _drop(self, rows: Int64Array) -> None:
+        pass
+
+    def _keep_targets(self, targets: Targets) -> None:
         pass

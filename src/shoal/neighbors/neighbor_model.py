@@ -1,7 +1,7 @@
 """What all models of neighbours share: their rows, and what is added to and taken from them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Self
@@ -19,6 +19,8 @@ from shoal.exceptions import DataError
 from shoal.neighbors.choice import ALGORITHMS, build_index
 from shoal.neighbors.database import Database, checked_rows, query_batches
 from shoal.neighbors.index import Index
+from shoal.neighbors.stored_rows import restored_rows, stored_rows
+from shoal.neighbors.targets import Targets
 from shoal.solvers.fitting import restored_on_error
 from shoal.statistics.metric import Metric
 from shoal.statistics.range import Range
@@ -35,6 +37,7 @@ class NeighborModel(BaseEstimator, ABC):
     metric_params: dict[str, Any] | None
     n_jobs: int | None
     n_features_in_: int
+    algorithm_: str
 
     @abstractmethod
     def _start(self, dataset: Dataset) -> None:
@@ -47,6 +50,10 @@ class NeighborModel(BaseEstimator, ABC):
     @abstractmethod
     def _drop(self, rows: Int64Array) -> None:
         """Unlearn it of rows that go."""
+
+    @abstractmethod
+    def _keep_targets(self, targets: Targets) -> None:
+        """Take the targets of all rows."""
 
     def forget(self, rows: Any) -> Self:
         """Forget some rows: what is left is the model fitted without them, to the last bit.
@@ -73,6 +80,24 @@ class NeighborModel(BaseEstimator, ABC):
                 self._drop(numbers)
                 self._keep(self.index_.remove(numbers))
         return self
+
+    def _stored(self) -> dict[str, Any]:
+        """What a model file holds in place of the index: rows, and targets if there are any."""
+        if not hasattr(self, "index_"):
+            return {}
+        targets: Targets | None = getattr(self, "_targets", None)
+        return {
+            "rows": stored_rows(self.index_.database),
+            "targets": None if targets is None else targets.stored(),
+        }
+
+    def _restore(self, stored: Mapping[str, Any]) -> None:
+        """Build the index anew from what a model file holds."""
+        if stored["targets"] is not None:
+            self._keep_targets(Targets.restored(stored["targets"]))
+        metric = Metric.of(self.metric, self.p, self.metric_params)
+        database = Database.of(restored_rows(stored["rows"]))
+        self._keep(self._index(self.algorithm_, database, metric))
 
     def _fit_rows(self, X: Any, y: Any, features: Sequence[str | int] | None) -> Self:
         self._check_parameters()

@@ -45,8 +45,8 @@ class RadiusNeighborsRegressor(AveragingRegressor, RadiusNeighbors):
     algorithm_ : str
         The index in use: what ``"auto"`` chose.
     index_ : Index
-        The rows, and how neighbours are found among them. ``pickle`` stores it, `save_model` does
-        not.
+        The rows, and how neighbours are found among them. ``pickle`` stores it; `save_model`
+        stores rows that are in memory, to build it again.
     effective_metric_ : str or callable
     effective_metric_params_ : dict
     n_samples_fit_ : int
