@@ -17,14 +17,15 @@ _INDEXES = {kind.name: kind for kind in _KINDS}
 
 ALGORITHMS = ("auto", *_INDEXES)
 
-#: Where a k-d tree is faster than looking at all rows. Of 100,000 gaussian rows the tree answers
-#: as fast as that at 6 features, and takes four times as long at 8.
-_TREE_FEATURES = 6
-_TREE_ROWS = 10_000
+#: A k-d tree answers faster than looking at all rows where these are more than 2,500 times 2.4 to
+#: the number of features. Measured with gaussian rows, docs/neighbors.md: the two meet at about
+#: 10,000 rows of 2 features, 20,000 of 3, 125,000 of 4, 190,000 of 5, 400,000 of 6, 1,000,000 of 7.
+_TREE_ROWS, _TREE_GROWTH = 2_500, 2.4
 
-#: Where grouping rows is worth trying, and what share of the rows a query may still look at.
+#: Where grouping rows is worth trying, and what share of the rows a query may still look at: of few
+#: features, groups cost as much as all rows once queries look at a seventh of them.
 _GROUPED_ROWS = 50_000
-_SHARE_VISITED = 0.2
+_SHARE_VISITED = 0.1
 _N_TRIED = 256
 
 
@@ -63,11 +64,7 @@ def build_index(
 
 def _suits_a_tree(database: Database) -> bool:
     """Whether rows are many, of few features and in this process."""
-    return (
-        database.in_process
-        and database.n_features <= _TREE_FEATURES
-        and database.n_rows >= _TREE_ROWS
-    )
+    return database.in_process and database.n_rows >= _TREE_ROWS * _TREE_GROWTH**database.n_features
 
 
 def _grouped_or_not(database: Database, metric: Metric) -> Index:
