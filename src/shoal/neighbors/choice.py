@@ -64,7 +64,9 @@ def build_index(
 
 def _suits_a_tree(database: Database) -> bool:
     """Whether rows are many, of few features and in this process."""
-    return database.in_process and database.n_rows >= _TREE_ROWS * _TREE_GROWTH**database.n_features
+    # Of more features no number of rows is enough, and the power would overflow.
+    least = _TREE_ROWS * _TREE_GROWTH ** min(database.n_features, 64)
+    return database.in_process and database.n_rows >= least
 
 
 def _grouped_or_not(database: Database, metric: Metric) -> Index:

@@ -12,10 +12,11 @@ from shoal._typing import AnyArray, Int64Array
 from shoal.data.block import Block
 from shoal.data.dataset import Dataset
 from shoal.data.open import open_dataset
+from shoal.data.plan import format_bytes
 from shoal.engines.current import current_engine
 from shoal.engines.local import LocalEngine
 from shoal.engines.statistic import Statistic
-from shoal.exceptions import ParameterError
+from shoal.exceptions import MemoryBudgetError, ParameterError
 from shoal.statistics.metric import Metric, is_among
 from shoal.statistics.nearest_rows import NO_ROW, NearestRows, Neighbors
 from shoal.statistics.rows_within import Pairs, RowsWithin
@@ -135,12 +136,32 @@ class Database:
                 yield from self._numbered(block, start)
 
     def dense(self, metric: Metric) -> tuple[AnyArray, Int64Array]:
-        """All rows in memory, C-contiguous, and their numbers."""
+        """All rows in memory, C-contiguous, and their numbers.
+
+        Raises
+        ------
+        MemoryBudgetError
+            They are not in this process, and take more than half of the engine's memory.
+        """
+        self._check_room(metric)
         blocks = list(self.batches(metric, 0))
         return (
             np.concatenate([block.X for block in blocks]),
             np.concatenate([block.row_numbers for block in blocks]),
         )
+
+    def _check_room(self, metric: Metric) -> None:
+        """Refuse a copy of rows that the engine's memory has no room for."""
+        engine = current_engine()
+        n_bytes = self.n_rows * self.n_features * metric.dtype(self.dtype).itemsize
+        if self.in_process or not isinstance(engine, LocalEngine):
+            return
+        if 2 * n_bytes > engine.memory_bytes:
+            raise MemoryBudgetError(
+                f"This index holds all rows in memory, {format_bytes(n_bytes)}: more than half of "
+                f"the engine's {format_bytes(engine.memory_bytes)}. Use algorithm='partition' or "
+                "'brute', which read them from files, or give the engine more memory."
+            )
 
     def _numbered(self, block: Block, start: int) -> Iterator[Block]:
         """A block of a part without rows that were removed, unless none is left."""
