@@ -72,7 +72,7 @@ def measure_neighbors(path, budget_bytes, algorithm):
     before = peak_bytes()
     with LocalEngine(2, budget_bytes):
         model = NearestNeighbors(n_neighbors=400, algorithm=algorithm).fit(path)
-        queries = np.random.default_rng(1).standard_normal((600, model.n_features_in_))
+        queries = np.random.default_rng(1).standard_normal((300, model.n_features_in_))
         distances, _ = model.kneighbors(queries.astype(np.float32))
     print(json.dumps(dict(before=before, peak=peak_bytes(), farthest=distances[:, -1].mean())))
 

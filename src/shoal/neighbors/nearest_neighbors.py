@@ -29,7 +29,8 @@ class NearestNeighbors(KNeighbors, RadiusNeighbors):
         out; rows of files that take more than a quarter of the engine's memory are grouped in a
         private file on disk. ``"hnsw"`` is faiss's graph (``pip install 'shoal[hnsw]'``): it
         misses some neighbours. ``"auto"`` chooses an exact one by shape and a sample of the rows.
-        On a Dask cluster that is ``"brute"``, which leaves rows with the workers.
+        On a Dask cluster that is ``"brute"``, which leaves rows with the workers; the others live
+        in this process there, too, and read the rows into it.
     leaf_size : int, default=30
         Rows of a leaf of ``"kd_tree"``.
     n_probe : int, default=None
