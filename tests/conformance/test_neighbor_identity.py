@@ -113,8 +113,11 @@ import sys
 import numpy as np
 from shoal.neighbors import KNeighborsClassifier
 X, queries = np.load(sys.argv[1]), np.load(sys.argv[2])
-model = KNeighborsClassifier(9, weights="distance").fit(X, (X[:, 0] > 3).astype(int))
-np.save(sys.argv[3], model.predict_proba(queries))
+found = []
+for parameters in ({}, {"algorithm": "partition"}, {"algorithm": "partition", "n_probe": 2}):
+    model = KNeighborsClassifier(9, weights="distance", **parameters)
+    found.append(model.fit(X, (X[:, 0] > 3).astype(int)).predict_proba(queries))
+np.save(sys.argv[3], found)
 """
 
 
@@ -129,8 +132,12 @@ def test_instruction_sets(X, queries, tmp_path, instruction_set):
         env=os.environ | {"SHOAL_INSTRUCTION_SET": instruction_set},
         check=True,
     )
-    model = KNeighborsClassifier(9, weights="distance").fit(X, (X[:, 0] > 3).astype(int))
-    assert np.load(names[2]).tobytes() == model.predict_proba(queries).tobytes()
+    exact, grouped, probed = np.load(names[2])
+    y = (X[:, 0] > 3).astype(int)
+    model = KNeighborsClassifier(9, weights="distance").fit(X, y)
+    assert exact.tobytes() == grouped.tobytes() == model.predict_proba(queries).tobytes()
+    model.set_params(algorithm="partition", n_probe=2).fit(X, y)
+    assert probed.tobytes() == model.predict_proba(queries).tobytes() != exact.tobytes()
 
 
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names")
