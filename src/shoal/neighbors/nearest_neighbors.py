@@ -73,8 +73,15 @@ class NearestNeighbors(KNeighbors, RadiusNeighbors):
 
     Notes
     -----
-    A fit reads every row once, to find bad values early. Rows are not copied: arrays are kept by
-    reference, files are read again, or from the engine's block cache.
+    A fit reads every row once, to find bad values early. ``"brute"`` copies no row: arrays are kept
+    by reference, files are read again, or from the engine's block cache. The other indexes hold
+    dense copies, and build them in one or two more passes. When each wins, with measured
+    crossovers, is in docs/neighbors.md.
+
+    What approximate indexes find is the same bits for any engine, threads, budget and files too,
+    but depends on the order in which rows came: after `partial_fit` and `forget` it need not be
+    what a new fit finds, nor after `load_model`, which builds the index again. ``"hnsw"`` may
+    differ from one type of processor to another.
 
     A query costs a multiplication and an addition for each value of each row, in registers:
     rows that a bound on the rounding error cannot rule out are compared in float64.
