@@ -2,6 +2,7 @@
 
 import pickle
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -60,10 +61,20 @@ def test_adding_and_removing():
     assert (left.query(X[1::2].copy(), 1).rows[:, 0] == np.arange(1500)).mean() > 0.99
 
 
-def test_more_neighbours_than_the_walk_meets_are_looked_for_among_all():
-    index = built(X[:300])
-    found = index.query(QUERIES, 300)
-    assert (np.sort(found.rows, axis=1) == np.arange(300)).all()
+class Blind:
+    """A graph whose walks meet nobody, as in one that fell apart."""
+
+    def search(self, queries, n_neighbors, params):
+        shape = len(queries), n_neighbors
+        return np.full(shape, np.inf, np.float32), np.full(shape, -1)
+
+
+def test_queries_whose_walk_meets_too_few_look_at_all_rows():
+    index = built(X)
+    found = replace(index, graph=Blind()).query(QUERIES, 7)
+    assert bits(found) == bits(built(X, kind=Brute).query(QUERIES, 7))
+    every = built(X[:300]).query(QUERIES, 300)
+    assert (np.sort(every.rows, axis=1) == np.arange(300)).all()
 
 
 def test_rows_within_a_radius_are_exact():
