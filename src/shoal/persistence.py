@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import sklearn
@@ -40,7 +40,7 @@ def save_model(model: BaseEstimator, path: str | os.PathLike[str]) -> None:
     ------
     ModelFileError
         `model` is not an estimator of Shoal, or a parameter or attribute cannot be stored: a
-        function, another estimator, a random number generator.
+        function, another estimator, a random number generator, rows that are in files.
     FileError
         The file cannot be written; `DiskFullError` where there is no room.
 
@@ -50,6 +50,9 @@ def save_model(model: BaseEstimator, path: str | os.PathLike[str]) -> None:
 
     Notes
     -----
+    Models of neighbours store their rows, if these are in memory, and build their index again as
+    they are loaded: exact answers are the same to the last bit.
+
     scikit-learn itself stores models by pickle, which runs what the file says; ``pickle`` and
     ``joblib`` work with Shoal's estimators too.
 
@@ -77,6 +80,9 @@ def save_model(model: BaseEstimator, path: str | os.PathLike[str]) -> None:
         "parameters": model.get_params(deep=False),
         "fitted": _fitted(model),
     }
+    if isinstance(model, KeepsRows):
+        tree["fitted"].pop("index_", None)
+        tree["stored"] = model._stored()
     try:
         _archive.write(Path(path), tree)
     except _archive.UnstorableError as error:
@@ -115,7 +121,18 @@ def load_model(path: str | os.PathLike[str]) -> Any:
         ) from error
     for name, value in tree["fitted"].items():
         setattr(model, name, value)
+    if tree.get("stored"):
+        model._restore(tree["stored"])
     return model
+
+
+@runtime_checkable
+class KeepsRows(Protocol):
+    """An estimator that keeps rows in ``index_``, and stores them in its own way."""
+
+    def _stored(self) -> dict[str, Any]: ...
+
+    def _restore(self, stored: Mapping[str, Any]) -> None: ...
 
 
 def _fitted(model: BaseEstimator) -> dict[str, Any]:

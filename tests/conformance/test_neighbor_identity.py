@@ -1,8 +1,11 @@
 """The first promise, for neighbours: the same bits on any engine, budget, file and index."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
+from threading import Thread
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
+from tests.conformance.faults import local_clusters  # noqa: F401
 from tests.conformance.test_bit_identity import rows, write_files
 
 import shoal
@@ -80,23 +84,28 @@ def test_orders_of_memory(X, queries, reference):
     n_threads=st.integers(1, 3),
     memory=st.sampled_from(["100kB", "250kB", "1GB"]),
     algorithm=st.sampled_from(["auto", "kd_tree", "partition"]),
+    n_probe=st.sampled_from([None, 1, 3]),
     is_coarse=st.booleans(),
 )
 def test_any_problem(
-    seed, n_rows, n_features, dtype, metric, n_threads, memory, algorithm, is_coarse
+    seed, n_rows, n_features, dtype, metric, n_threads, memory, algorithm, n_probe, is_coarse
 ):
     X, queries = rows(n_rows, n_features, dtype, seed), rows(20, n_features, dtype, seed + 1)
     if is_coarse:
         X, queries = np.round(X) + dtype(0.5), np.round(queries) + dtype(0.5)
     if metric not in {"euclidean", "cosine"}:
         algorithm = "brute"
+    parameters = {"metric": metric, "algorithm": algorithm}
+    if algorithm == "partition":
+        parameters["n_probe"] = n_probe
     with LocalEngine(n_threads=1):
-        reference = found(X, queries, metric=metric, algorithm="brute")
+        exactly = {} if parameters.get("n_probe") else {"algorithm": "brute", "n_probe": None}
+        reference = found(X, queries, **parameters | exactly)
     # A frame is converted, so that the budget decides over blocks.
     table = pa.table({f"x{j}": X[:, j] for j in range(n_features)})
     asked = pa.table({f"x{j}": queries[:, j] for j in range(n_features)})
     with LocalEngine(n_threads=n_threads, memory=memory):
-        assert found(table, asked, metric=metric, algorithm=algorithm) == reference
+        assert found(table, asked, **parameters) == reference
 
 
 PREDICT_IN_A_PROCESS = """
@@ -104,8 +113,11 @@ import sys
 import numpy as np
 from shoal.neighbors import KNeighborsClassifier
 X, queries = np.load(sys.argv[1]), np.load(sys.argv[2])
-model = KNeighborsClassifier(9, weights="distance").fit(X, (X[:, 0] > 3).astype(int))
-np.save(sys.argv[3], model.predict_proba(queries))
+found = []
+for parameters in ({}, {"algorithm": "partition"}, {"algorithm": "partition", "n_probe": 2}):
+    model = KNeighborsClassifier(9, weights="distance", **parameters)
+    found.append(model.fit(X, (X[:, 0] > 3).astype(int)).predict_proba(queries))
+np.save(sys.argv[3], found)
 """
 
 
@@ -120,23 +132,64 @@ def test_instruction_sets(X, queries, tmp_path, instruction_set):
         env=os.environ | {"SHOAL_INSTRUCTION_SET": instruction_set},
         check=True,
     )
-    model = KNeighborsClassifier(9, weights="distance").fit(X, (X[:, 0] > 3).astype(int))
-    assert np.load(names[2]).tobytes() == model.predict_proba(queries).tobytes()
+    exact, grouped, probed = np.load(names[2])
+    y = (X[:, 0] > 3).astype(int)
+    model = KNeighborsClassifier(9, weights="distance").fit(X, y)
+    assert exact.tobytes() == grouped.tobytes() == model.predict_proba(queries).tobytes()
+    model.set_params(algorithm="partition", n_probe=2).fit(X, y)
+    assert probed.tobytes() == model.predict_proba(queries).tobytes() != exact.tobytes()
 
 
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names")
-def test_workers(X, folder, queries, reference):
-    distributed = pytest.importorskip("distributed")
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=":0"
-        ) as cluster,
-        shoal.DaskEngine(cluster),
-    ):
+@pytest.mark.parametrize("memory", ["3MB", "1GB"])
+def test_groups_on_disk_and_in_memory(folder, queries, reference, memory):
+    with LocalEngine(n_threads=2, memory=memory):
+        model = NearestNeighbors(n_neighbors=7, algorithm="partition").fit(folder)
+        assert model.index_.members[0].is_on_disk == (memory == "3MB")
+        again = model.kneighbors(queries), model.radius_neighbors(queries, RADIUS)
+    assert bits([again[0], *again[1]]) == reference
+
+
+def shares(X, y, queries):
+    return bits(KNeighborsClassifier(5, weights="distance").fit(X, y).predict_proba(queries))
+
+
+@pytest.fixture(scope="module")
+def classes(X):
+    return (X[:, 0] > 3).astype(int)
+
+
+@pytest.fixture(scope="module")
+def expected_shares(X, classes, queries):
+    with LocalEngine(n_threads=1):
+        return shares(X, classes, queries)
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+@pytest.mark.parametrize("n_workers", [1, 2, 3])
+def test_workers(X, classes, folder, queries, reference, expected_shares, clusters, n_workers):
+    with shoal.DaskEngine(clusters(n_workers)):
         assert found(folder, queries) == reference
         assert found(X, queries, algorithm="brute") == reference
-        model = KNeighborsClassifier(5).fit(folder, (X[:, 0] > 3).astype(int))
-        shares = bits(model.predict_proba(queries))
-    with LocalEngine(n_threads=1):
-        local = KNeighborsClassifier(5, algorithm="brute").fit(X, (X[:, 0] > 3).astype(int))
-        assert bits(local.predict_proba(queries)) == shares
+        assert shares(folder, classes, queries) == expected_shares
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+def test_worker_killed_in_mid_query(classes, folder, queries, expected_shares, clusters):
+    cluster = clusters(3)
+    many = np.repeat(queries, 20, axis=0)
+    with shoal.DaskEngine(cluster):
+        model = KNeighborsClassifier(5, weights="distance").fit(folder, classes)
+        before = bits(model.predict_proba(queries))
+        process_id = cluster.workers[0].pid
+        killing = Thread(target=kill_soon, args=[process_id])
+        killing.start()
+        found = model.predict_proba(many)
+        assert not killing.is_alive()
+    assert cluster.workers[0].pid != process_id
+    assert before == bits(found[::20].copy()) == expected_shares
+
+
+def kill_soon(process_id):
+    time.sleep(0.05)
+    os.kill(process_id, signal.SIGKILL)

@@ -63,6 +63,19 @@ def measure(source, budget_bytes, n_threads, beside_row_bytes):
     found = dict(before=before, peak=peak_bytes(), decoded=dataset.n_rows * plan.row_bytes,
                  cached=plan.cached_bytes)
     print(json.dumps(found))
+
+
+def measure_neighbors(path, budget_bytes, algorithm):
+    from shoal.neighbors import NearestNeighbors, group_centers
+
+    group_centers._MOST_GROUPS = 128  # To label rows takes most of the time.
+    before = peak_bytes()
+    with LocalEngine(2, budget_bytes):
+        model = NearestNeighbors(n_neighbors=400, algorithm=algorithm).fit(path)
+        queries = np.random.default_rng(1).standard_normal((300, model.n_features_in_))
+        distances, _ = model.kneighbors(queries.astype(np.float32))
+    print(json.dumps(dict(before=before, peak=peak_bytes(), farthest=distances[:, -1].mean())))
+
 """
 
 
@@ -117,6 +130,29 @@ def test_a_parquet_file_of_three_times_the_budget(parquet, tmp_path, n_threads):
     found = measured(f"measure({source}, {BUDGET_BYTES}, {n_threads}, 0)", tmp_path)
     assert found["decoded"] > 2.9 * BUDGET_BYTES
     check(found)
+
+
+@pytest.fixture(scope="module")
+def grouped(tmp_path_factory):
+    """A file of rows in blobs, three times the budget."""
+    path = tmp_path_factory.mktemp("grouped") / "rows.parquet"
+    rng = np.random.default_rng(0)
+    middles = rng.uniform(-20, 20, (50, 64)).astype(np.float32)
+    schema = pa.schema([(f"x{j}", pa.float32()) for j in range(64)])
+    rows = rng.standard_normal((100_000, 64), dtype=np.float32)
+    rows += middles[rng.integers(50, size=100_000)]
+    with pq.ParquetWriter(path, schema, compression="none", use_dictionary=False) as writer:
+        for turn in range(3 * BUDGET_BYTES // rows.nbytes + 1):
+            writer.write_table(pa.table(list(np.roll(rows.T, turn, axis=0)), schema=schema))
+    return path
+
+
+@pytest.mark.parametrize("algorithm", ["brute", "partition"])
+def test_neighbours_among_rows_of_three_times_the_budget(grouped, tmp_path, algorithm):
+    found = measured(
+        f"measure_neighbors({str(grouped)!r}, {BUDGET_BYTES}, {algorithm!r})", tmp_path
+    )
+    check(found | {"cached": 1})
 
 
 def test_the_measure_sees_what_is_over_the_budget(tmp_path):

@@ -5,7 +5,8 @@ import pytest
 from scipy import sparse
 from tests.neighbors.rows import blobs, parquet
 
-from shoal import open_dataset
+from shoal import LocalEngine, open_dataset
+from shoal.exceptions import ParameterError
 from shoal.neighbors import choice
 from shoal.neighbors.choice import build_index
 from shoal.neighbors.database import Database
@@ -22,10 +23,11 @@ def test_a_name_is_a_name(algorithm):
 
 
 def test_a_tree_for_many_rows_of_few_features():
-    assert chosen(blobs(12_000, 3)) == "kd_tree"
-    assert chosen(blobs(12_000, 3), "cosine") == "kd_tree"
-    assert chosen(blobs(3000, 3)) == "brute"
-    assert chosen(blobs(12_000, 30)) == "brute"
+    assert chosen(blobs(14_400, 2)) == "kd_tree"
+    assert chosen(blobs(14_400, 2), "cosine") == "kd_tree"
+    assert chosen(blobs(14_399, 2)) == "brute"
+    assert chosen(blobs(14_400, 3)) == "brute"
+    assert chosen(blobs(3000, 2000, "f4")) == "brute"
 
 
 def test_groups_where_a_sample_skips_most(monkeypatch):
@@ -36,8 +38,29 @@ def test_groups_where_a_sample_skips_most(monkeypatch):
     assert chosen(noise + 20 * noise[generator.integers(40, size=3000)]) == "partition"
 
 
+def test_groups_of_rows_in_files(monkeypatch, tmp_path):
+    monkeypatch.setattr(choice, "_GROUPED_ROWS", 2000)
+    generator = np.random.default_rng(0)
+    middles = 20 * generator.normal(size=(40, 12))
+    X = generator.normal(size=(3000, 12)) + middles[generator.integers(40, size=3000)]
+    path = parquet(X, tmp_path / "x.parquet")
+    assert chosen(path) == "partition"
+    with LocalEngine(n_threads=2, memory="1MB"):
+        index = build_index("auto", Database.of(open_dataset(path)), Metric("cosine"), 30)
+    assert index.name == "partition"
+    assert index.members[0].is_on_disk
+
+
+def test_probes_are_for_groups():
+    database = Database.of(open_dataset(blobs()))
+    assert build_index("partition", database, Metric("euclidean"), 30, 2).n_probe == 2
+    for algorithm in ("auto", "brute", "kd_tree", "hnsw"):
+        with pytest.raises(ParameterError, match="n_probe=2 is for algorithm='partition'"):
+            build_index(algorithm, database, Metric("euclidean"), 30, 2)
+
+
 def test_brute_force_for_what_lies_elsewhere(tmp_path):
-    X = blobs(12_000, 3)
+    X = blobs(14_400, 2)
     assert chosen(X, "manhattan") == "brute"
     assert chosen(sparse.csr_array(X)) == "brute"
     assert chosen(parquet(X, tmp_path / "x.parquet")) == "brute"

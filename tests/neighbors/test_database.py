@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from tests.neighbors.rows import blobs, nearest
+from tests.neighbors.rows import blobs, nearest, parquet
 
-from shoal import open_dataset
-from shoal.exceptions import ParameterError
+from shoal import LocalEngine, open_dataset
+from shoal.exceptions import MemoryBudgetError, ParameterError
 from shoal.neighbors import database as module
 from shoal.neighbors.database import Database, checked_rows, query_batches
 from shoal.statistics.metric import Metric
@@ -42,7 +42,7 @@ def test_parts_without_a_row_left_are_let_go_of():
 
 def test_datasets_of_another_type_are_made_once():
     database = Database.of(open_dataset(blobs(dtype=np.float32)))
-    one, other = (database._typed(np.dtype(np.float64), EUCLIDEAN) for _ in range(2))
+    one, other = (database.typed(np.dtype(np.float64), EUCLIDEAN) for _ in range(2))
     assert one[0] is other[0]
     assert one[0].dtype == np.float64
 
@@ -69,3 +69,24 @@ def test_rows_to_forget_are_checked():
     ]:
         with pytest.raises(ParameterError, match=message):
             checked_rows(list(rows), 5)
+
+
+def test_batches_are_a_share_of_the_engines_memory():
+    dataset = open_dataset(blobs(50_000))
+    longest = []
+    for n_threads, memory in ((1, "20MB"), (4, "20MB"), (1, "100GB")):
+        with LocalEngine(n_threads, memory):
+            longest.append(max(block.n_rows for block in query_batches(dataset, 64)))
+    assert longest[:2] == [20_000_000 // 16 // 128 // 64 * 64, 20_000_000 // 64 // 128 // 64 * 64]
+    assert longest[2] == 50_000
+
+
+def test_copies_that_do_not_fit_are_refused(tmp_path):
+    X = blobs(5000)
+    in_files = Database.of(open_dataset(parquet(X, tmp_path / "x.parquet")))
+    with LocalEngine(memory="319kB"):
+        with pytest.raises(MemoryBudgetError, match="in memory, 160 kB: more than half of"):
+            in_files.dense(EUCLIDEAN)
+        np.testing.assert_array_equal(Database.of(open_dataset(X)).dense(EUCLIDEAN)[0], X)
+    with LocalEngine(memory="321kB"):
+        np.testing.assert_array_equal(in_files.dense(EUCLIDEAN)[0], X)

@@ -1,34 +1,49 @@
 """Rows in groups, of which most are skipped."""
 
+import gc
+import os
+import pickle
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from tests.neighbors.rows import blobs
+from tests.full_disk import no_room
+from tests.neighbors.rows import blobs, parquet
 
 from shoal import LocalEngine, open_dataset
+from shoal.exceptions import CorruptFileError, DiskFullError
+from shoal.neighbors import group_members
+from shoal.neighbors.brute import Brute
 from shoal.neighbors.database import Database
 from shoal.neighbors.grouped_rows import GroupedRows
 from shoal.statistics.metric import Metric
+from shoal.testing.bits import bits
 
 
 def built(X):
     return GroupedRows.build(Database.of(open_dataset(X)), Metric("euclidean"))
 
 
+def members(index, group):
+    """Rows and places of a group."""
+    return (np.concatenate(parts) for parts in zip(*index.strips(group), strict=True))
+
+
 def test_most_groups_are_skipped_where_rows_are_grouped():
     generator = np.random.default_rng(0)
     middles = generator.uniform(-30, 30, (40, 16))
     X = middles[generator.integers(40, size=4000)] + generator.normal(size=(4000, 16))
-    index = built(X)
-    assert index.share_visited(X[::100].copy(), 5) < 0.2
-    noise = built(generator.normal(size=(4000, 16)))
-    assert noise.share_visited(noise.rows[::100].copy(), 5) > 0.5
+    assert built(X).share_visited(X[::100], 5) < 0.05
+    noise = generator.normal(size=(4000, 16))
+    assert built(noise).share_visited(noise[::100], 5) > 0.5
 
 
 def test_no_row_is_outside_its_groups_radius():
     index = built(blobs(1000))
-    assert (np.diff(index.groups) >= 0).all()
-    distances = np.linalg.norm(index.rows - index.centers[index.groups], axis=1)
-    assert (distances <= index.radii[index.groups]).all()
+    for group in np.flatnonzero(np.isfinite(index.radii)):
+        rows, _ = members(index, group)
+        distances = np.linalg.norm(rows - index.centers[group], axis=1)
+        assert (distances <= index.radii[group]).all()
 
 
 def test_radii_grow_with_rows_that_are_added():
@@ -37,6 +52,119 @@ def test_radii_grow_with_rows_that_are_added():
     grown = index.add(open_dataset(far))
     assert grown.radii.max() > 9e3 > index.radii.max()
     assert grown.query(far + 1, 1).rows.tolist() == [[200]]
+
+
+def test_rows_of_several_types_are_added():
+    X = [blobs(200, dtype=dtype, seed=seed) for seed, dtype in enumerate(("f4", "f8", "f4"))]
+    index = built(X[0]).add(open_dataset(X[1])).add(open_dataset(X[2]))
+    index = index.remove(np.arange(100, 500))
+    left = np.concatenate([X[0][:100], X[2][100:]]).astype("f8")
+    expected = Brute.build(Database.of(open_dataset(left)), Metric("euclidean"))
+    assert bits(index.query(X[1], 6)) == bits(expected.query(X[1], 6))
+    assert bits(index.query_radius(X[1], 1.0)) == bits(expected.query_radius(X[1], 1.0))
+
+
+@pytest.fixture(name="on_disk")
+def index_on_disk(tmp_path, monkeypatch, no_leaks):
+    """Builds an index of 900 rows on disk."""
+    monkeypatch.setattr(group_members, "_MEMORY_SHARE", 0)
+    monkeypatch.setenv("SHOAL_CACHE_DIR", str(tmp_path / "cache"))
+
+    def on_disk():
+        index = built(parquet(blobs(900), tmp_path / "x.parquet"))
+        assert [one.is_on_disk for one in index.members] == [True]
+        return index
+
+    return on_disk
+
+
+def files(folder):
+    return [path for path in folder.rglob("*") if path.name == "rows"]
+
+
+def test_an_index_on_disk_answers_as_one_in_memory(on_disk, tmp_path):
+    X, queries = blobs(900), blobs(50, seed=1)
+    index, expected = on_disk(), built(X)
+    for change in (
+        lambda index: index,
+        lambda index: index.remove(np.arange(3, 300)),
+        lambda index: index.add(open_dataset(parquet(queries, tmp_path / "more.parquet"))),
+        lambda index: index.remove(np.arange(590, 610)),
+    ):
+        index, expected = change(index), change(expected)
+        assert bits(index.query(queries, 7)) == bits(expected.query(queries, 7))
+        one, other = (each.query_radius(queries, 1.5) for each in (index, expected))
+        assert bits(one) == bits(other)
+    # What was added comes from a file for the other, too.
+    assert len(files(tmp_path)) == 3
+    del index, expected
+    gc.collect()
+    assert not files(tmp_path)
+
+
+def test_pickle_writes_no_rows_of_an_index_on_disk(on_disk, tmp_path):
+    index = replace(on_disk(), n_probe=2)
+    pickled = pickle.dumps(index)
+    assert len(pickled) < 20_000
+    again = pickle.loads(pickled)
+    assert len(files(tmp_path)) == 2
+    queries = blobs(50, seed=1)
+    assert bits(again.query(queries, 7)) == bits(index.query(queries, 7))
+
+
+def test_a_file_cut_short(on_disk, tmp_path):
+    index = on_disk()
+    (path,) = files(tmp_path)
+    os.truncate(path, 900)
+    with pytest.raises(CorruptFileError, match="cut short"):
+        index.query(blobs(50, seed=1), 7)
+
+
+def test_a_full_disk_leaves_no_index(tmp_path, monkeypatch, no_leaks):
+    monkeypatch.setattr(group_members, "_MEMORY_SHARE", 0)
+    monkeypatch.setenv("SHOAL_CACHE_DIR", str(tmp_path / "cache"))
+    path = parquet(blobs(900), tmp_path / "x.parquet")
+    with no_room(), pytest.raises(DiskFullError, match="No room for grouped rows"):
+        built(path)
+    assert not files(tmp_path)
+
+
+def probed(index, queries, n_probe, k):
+    """Rows of the groups with the nearest centres, by the definition."""
+    centers = np.linalg.norm(queries[:, None] - index.centers, axis=2)
+    for query, group in zip(queries, np.argsort(centers, axis=1)[:, :n_probe], strict=True):
+        parts = [members(index, one) for one in group]
+        rows, places = (np.concatenate(some) for some in zip(*parts, strict=True))
+        nearest = np.lexsort((places, ((rows - query) ** 2).sum(axis=1)))[:k]
+        yield places[nearest]
+
+
+def test_only_the_nearest_groups_are_probed():
+    X, queries = blobs(2000, 8), blobs(40, 8, seed=0) + 0.5
+    index = replace(built(X), n_probe=3)
+    np.testing.assert_array_equal(index.query(queries, 4).rows, [*probed(index, queries, 3, 4)])
+    found = index.query_radius(queries, 1e9)
+    for query, places in enumerate(probed(index, queries, 3, 2000)):
+        np.testing.assert_array_equal(found.rows[found.queries == query], np.sort(places))
+    exact = built(X)
+    assert bits(replace(index, n_probe=10**6).query(queries, 4)) == bits(exact.query(queries, 4))
+
+
+def test_further_groups_are_probed_where_rows_are_too_few():
+    X = blobs(300)
+    index = replace(built(X), n_probe=1)
+    found = index.query(X[:20], 250)
+    assert bits(found) == bits(built(X).query(X[:20], 250))
+
+
+@pytest.mark.parametrize("kind", ["array", "file"])
+def test_approximate_answers_are_the_same_anywhere(kind, tmp_path):
+    X, queries = blobs(3000), blobs(300, seed=1)
+    source = X if kind == "array" else parquet(X, tmp_path / "x.parquet")
+    expected = replace(built(X), n_probe=2).query(queries, 5)
+    for n_threads, memory in ((1, "250kB"), (3, "1GB")):
+        with LocalEngine(n_threads, memory):
+            assert bits(replace(built(source), n_probe=2).query(queries, 5)) == bits(expected)
 
 
 @pytest.mark.parametrize("scale", [1e-200, 1e160])

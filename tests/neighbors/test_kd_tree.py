@@ -26,7 +26,7 @@ def test_leaf_size_and_threads_change_no_result():
     X = np.random.default_rng(0).normal(size=(500, 2))
     results = set()
     for leaf_size, n_threads in ((1, 1), (30, 2), (500, 1)):
-        index = KdTree.build(Database.of(open_dataset(X)), Metric("euclidean"), leaf_size)
+        index = KdTree.build(Database.of(open_dataset(X)), Metric("euclidean"), leaf_size=leaf_size)
         assert index.tree.leafsize == leaf_size
         with LocalEngine(n_threads=n_threads):
             results.add(index.query(X, 5).rows.tobytes())

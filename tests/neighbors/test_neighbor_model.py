@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn.exceptions import NotFittedError
 from tests.neighbors.rows import blobs, parquet, ties
 
-from shoal import LocalEngine, open_dataset, save_model
+from shoal import LocalEngine, load_model, open_dataset, save_model
 from shoal.exceptions import (
     ColumnError,
     CorruptFileError,
@@ -117,10 +117,68 @@ def test_models_can_be_pickled():
     assert bits(again.predict_proba(blobs())) == bits(model.predict_proba(blobs()))
 
 
-def test_model_files_are_refused(tmp_path):
-    with pytest.raises(ModelFileError, match="KNeighborsClassifier cannot be saved"):
-        save_model(KNeighborsClassifier().fit(blobs(), np.arange(300) % 3), tmp_path / "m.shoal")
-    assert not list(tmp_path.iterdir())
+ESTIMATORS = {
+    "k classifier": lambda **p: KNeighborsClassifier(3, weights="distance", **p),
+    "k regressor": lambda **p: KNeighborsRegressor(3, **p),
+    "radius classifier": lambda **p: RadiusNeighborsClassifier(2.0, outlier_label="c", **p),
+    "radius regressor": lambda **p: RadiusNeighborsRegressor(3.0, **p),
+}
+
+
+@pytest.mark.filterwarnings("ignore:One or more samples have no neighbors")
+@pytest.mark.filterwarnings("ignore:Outlier label c is not in training classes")
+@pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.parametrize("algorithm", ["brute", "partition"])
+def test_model_files(name, algorithm, tmp_path):
+    X, queries = blobs(), blobs(50, seed=1)
+    y = np.array(["a", "b"], dtype=object)[(X[:, 0] > 0).astype(int)]
+    y = y if "classifier" in name else X[:, :2].astype(np.float32)
+    model = ESTIMATORS[name](algorithm=algorithm).fit(X, y)
+    model.partial_fit(blobs(30, seed=2), y[:30]).forget([3, 310])
+    save_model(model, tmp_path / "m.shoal")
+    again = load_model(tmp_path / "m.shoal")
+    assert again.algorithm_ == algorithm
+    assert again.n_samples_fit_ == 328
+    assert bits(again.predict(queries)) == bits(model.predict(queries))
+    if "classifier" in name:
+        assert bits(again.predict_proba(queries)) == bits(model.predict_proba(queries))
+    more = blobs(9, seed=4), y[:9]
+    one, other = (each.partial_fit(*more).forget([0]) for each in (again, model))
+    assert bits(one.predict(queries)) == bits(other.predict(queries))
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+def test_model_files_of_any_rows_in_memory(tmp_path):
+    X, queries = blobs(), blobs(50, seed=1)
+    gaps = open_dataset(np.insert(X, [0, 100], np.nan, axis=0), missing="drop")
+    for rows in (sparse.csr_array(X), X.astype(np.float32), np.asfortranarray(X), gaps):
+        for metric in ("euclidean", "cosine", "manhattan"):
+            model = NearestNeighbors(metric=metric).fit(rows)
+            save_model(model, tmp_path / "m.shoal")
+            again = load_model(tmp_path / "m.shoal")
+            assert bits(again.kneighbors(queries)) == bits(model.kneighbors(queries))
+    save_model(NearestNeighbors(), tmp_path / "m.shoal")
+    assert not hasattr(load_model(tmp_path / "m.shoal"), "index_")
+
+
+def test_model_files_that_cannot_be(tmp_path):
+    X = blobs()
+    y = np.arange(300) % 3
+    in_files = KNeighborsClassifier().fit(parquet(X, tmp_path / "x.parquet"), y)
+    gaps = open_dataset(sparse.csr_array(np.insert(X, 0, np.nan, axis=0)), missing="drop")
+    for model, message in (
+        (in_files, "rows are in files.*use pickle or joblib.dump"),
+        (NearestNeighbors().fit(gaps), "missing values were dropped"),
+    ):
+        with pytest.raises(ModelFileError, match=message):
+            save_model(model, tmp_path / "m.shoal")
+        assert not (tmp_path / "m.shoal").exists()
+    save_model(KNeighborsClassifier().fit(X, y), tmp_path / "m.shoal")
+    content = (tmp_path / "m.shoal").read_bytes()
+    for length in (0, 100, len(content) // 2, len(content) - 1):
+        (tmp_path / "m.shoal").write_bytes(content[:length])
+        with pytest.raises(ModelFileError, match="is damaged"):
+            load_model(tmp_path / "m.shoal")
 
 
 def test_what_fails_changes_nothing():
@@ -192,6 +250,10 @@ def test_bad_parameters():
         ({"algorithm": "ball"}, ValueError, "'algorithm' parameter of NearestNeighbors must be"),
         ({"leaf_size": 0}, ValueError, "'leaf_size'"),
         ({"p": 0.5}, ValueError, "'p'"),
+        ({"n_probe": 0, "algorithm": "partition"}, ValueError, "'n_probe'"),
+        ({"n_probe": 1.5, "algorithm": "partition"}, TypeError, "'n_probe'"),
+        ({"n_probe": 3}, ParameterError, "n_probe=3 is for algorithm='partition'"),
+        ({"n_probe": 3, "algorithm": "brute"}, ParameterError, "not for 'brute'"),
         ({"n_neighbors": 0}, ValueError, "'n_neighbors'"),
         ({"n_neighbors": 1.5}, TypeError, "'n_neighbors'"),
         ({"radius": -1}, ValueError, "'radius'"),

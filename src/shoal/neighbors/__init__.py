@@ -5,6 +5,7 @@ from shoal.neighbors.k_neighbors_regressor import KNeighborsRegressor
 from shoal.neighbors.nearest_neighbors import NearestNeighbors
 from shoal.neighbors.radius_neighbors_classifier import RadiusNeighborsClassifier
 from shoal.neighbors.radius_neighbors_regressor import RadiusNeighborsRegressor
+from shoal.neighbors.recall import recall
 
 __all__ = [
     "KNeighborsClassifier",
@@ -12,4 +13,5 @@ __all__ = [
     "NearestNeighbors",
     "RadiusNeighborsClassifier",
     "RadiusNeighborsRegressor",
+    "recall",
 ]

@@ -25,7 +25,14 @@ class Brute(Index):
     metric: Metric
 
     @classmethod
-    def build(cls, database: Database, metric: Metric, leaf_size: int = 30) -> Self:
+    def build(
+        cls,
+        database: Database,
+        metric: Metric,
+        *,
+        leaf_size: int = 30,
+        n_probe: int | None = None,
+    ) -> Self:
         return cls(database, metric)
 
     def query(self, queries: AnyArray, n_neighbors: int) -> Neighbors:

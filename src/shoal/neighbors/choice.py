@@ -1,54 +1,80 @@
 """Which index answers."""
 
-import numpy as np
-
 from shoal.engines.current import current_engine
 from shoal.engines.local import LocalEngine
+from shoal.exceptions import ParameterError
 from shoal.neighbors.brute import Brute
 from shoal.neighbors.database import Database
+from shoal.neighbors.group_centers import centers_of, row_sample
 from shoal.neighbors.grouped_rows import GroupedRows
+from shoal.neighbors.hnsw import HNSW
 from shoal.neighbors.index import Index
 from shoal.neighbors.kd_tree import KdTree
 from shoal.statistics.metric import Metric
 
-_INDEXES: dict[str, type[Index]] = {index.name: index for index in (Brute, KdTree, GroupedRows)}
+_KINDS: tuple[type[Index], ...] = (Brute, KdTree, GroupedRows, HNSW)
+_INDEXES = {kind.name: kind for kind in _KINDS}
 
 ALGORITHMS = ("auto", *_INDEXES)
 
-#: Where a k-d tree is faster than looking at all rows. Of 100,000 gaussian rows the tree answers
-#: as fast as that at 6 features, and takes four times as long at 8.
-_TREE_FEATURES = 6
-_TREE_ROWS = 10_000
+#: A k-d tree answers faster than looking at all rows where these are more than 2,500 times 2.4 to
+#: the number of features. Measured with gaussian rows, docs/neighbors.md: the two meet at about
+#: 10,000 rows of 2 features, 20,000 of 3, 125,000 of 4, 190,000 of 5, 400,000 of 6, 1,000,000 of 7.
+_TREE_ROWS, _TREE_GROWTH = 2_500, 2.4
 
-#: Where grouping rows is worth trying, and what share of the rows a query may still look at.
+#: Where grouping rows is worth trying, and what share of the rows a query may still look at: of few
+#: features, groups cost as much as all rows once queries look at a seventh of them.
 _GROUPED_ROWS = 50_000
-_SHARE_VISITED = 0.2
+_SHARE_VISITED = 0.1
 _N_TRIED = 256
 
 
-def build_index(algorithm: str, database: Database, metric: Metric, leaf_size: int) -> Index:
+def build_index(
+    algorithm: str,
+    database: Database,
+    metric: Metric,
+    leaf_size: int,
+    n_probe: int | None = None,
+) -> Index:
     """The index that `algorithm` names, or that suits the rows.
 
     Parameters
     ----------
-    algorithm : {"auto", "brute", "kd_tree", "partition"}
+    algorithm : {"auto", "brute", "kd_tree", "partition", "hnsw"}
     database : Database
     metric : Metric
     leaf_size : int
+    n_probe : int, default=None
     """
+    if n_probe is not None and algorithm != GroupedRows.name:
+        raise ParameterError(
+            f"n_probe={n_probe} is for algorithm='partition', which has groups to probe, not for "
+            f"{algorithm!r}. Set one of them."
+        )
     if algorithm != "auto":
-        return _INDEXES[algorithm].build(database, metric, leaf_size)
-    if _is_indexable(database, metric):
-        if database.n_features <= _TREE_FEATURES and database.n_rows >= _TREE_ROWS:
-            return KdTree.build(database, metric, leaf_size)
+        index = _INDEXES[algorithm]
+        return index.build(database, metric, leaf_size=leaf_size, n_probe=n_probe)
+    if metric.is_euclidean and isinstance(current_engine(), LocalEngine) and database.is_dense:
+        if _suits_a_tree(database):
+            return KdTree.build(database, metric, leaf_size=leaf_size)
         if database.n_rows >= _GROUPED_ROWS:
-            grouped = GroupedRows.build(database, metric)
-            some = grouped.rows[:: max(1, len(grouped.rows) // _N_TRIED)]
-            if grouped.share_visited(np.ascontiguousarray(some), 5) <= _SHARE_VISITED:
-                return grouped
+            return _grouped_or_not(database, metric)
     return Brute.build(database, metric)
 
 
-def _is_indexable(database: Database, metric: Metric) -> bool:
-    """Whether rows are dense and in this process, and their distances euclidean."""
-    return metric.is_euclidean and database.in_process and isinstance(current_engine(), LocalEngine)
+def _suits_a_tree(database: Database) -> bool:
+    """Whether rows are many, of few features and in this process."""
+    # Of more features no number of rows is enough, and the power would overflow.
+    least = _TREE_ROWS * _TREE_GROWTH ** min(database.n_features, 64)
+    return database.in_process and database.n_rows >= least
+
+
+def _grouped_or_not(database: Database, metric: Metric) -> Index:
+    """Groups where queries among a sample of the rows skip most of it, else all rows."""
+    sample = row_sample(database, metric)
+    centers = centers_of(sample, database.n_rows)
+    trial = GroupedRows.around(Database.of_array(sample), Metric("euclidean"), centers, None)
+    some = sample[:: max(1, len(sample) // _N_TRIED)]
+    if trial.share_visited(some, 5) <= _SHARE_VISITED:
+        return GroupedRows.around(database, metric, centers, None)
+    return Brute.build(database, metric)

@@ -11,17 +11,22 @@ import numpy as np
 from shoal._typing import AnyArray, Int64Array
 from shoal.data.block import Block
 from shoal.data.dataset import Dataset
+from shoal.data.open import open_dataset
+from shoal.data.plan import format_bytes
 from shoal.engines.current import current_engine
+from shoal.engines.local import LocalEngine
 from shoal.engines.statistic import Statistic
-from shoal.exceptions import ParameterError
+from shoal.exceptions import MemoryBudgetError, ParameterError
 from shoal.statistics.metric import Metric, is_among
 from shoal.statistics.nearest_rows import NO_ROW, NearestRows, Neighbors
 from shoal.statistics.rows_within import Pairs, RowsWithin
 
 Result = TypeVar("Result")
 
-#: Queries are taken so many bytes at a time, with what is found for them.
+#: Queries are taken so many bytes at a time, with what a thread finds for them: no more than
+#: keeps a pass over the rows busy with arithmetic, and a small share of the engine's memory.
 _BATCH_BYTES = 32 * 2**20
+_BATCH_SHARE = 1 / 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +50,11 @@ class Database:
     def of(cls, *parts: Dataset) -> "Database":
         return cls(parts, np.empty(0, dtype=np.int64))
 
+    @classmethod
+    def of_array(cls, X: AnyArray) -> "Database":
+        """The rows of an array."""
+        return cls.of(open_dataset(X))
+
     @property
     def n_features(self) -> int:
         return self.parts[0].n_features
@@ -59,8 +69,12 @@ class Database:
 
     @property
     def in_process(self) -> bool:
-        """Whether all rows are dense and in this process."""
-        return all(part.source.in_process and not part.source.is_sparse for part in self.parts)
+        """Whether all rows are in this process."""
+        return all(part.source.in_process for part in self.parts)
+
+    @property
+    def is_dense(self) -> bool:
+        return not any(part.source.is_sparse for part in self.parts)
 
     def with_rows(self, dataset: Dataset) -> "Database":
         """These rows, followed by those of `dataset`."""
@@ -68,8 +82,7 @@ class Database:
 
     def without_rows(self, rows: Int64Array) -> "Database":
         """These rows but for those numbered `rows`."""
-        kept = np.delete(np.arange(self._starts[-1]), self.removed)
-        removed = np.union1d(self.removed, kept[rows])
+        removed = places_without(self.removed, rows)
         bounds = zip(self.parts, self._starts, self._starts[1:], strict=False)
         parts, starts = [], []
         for part, start, stop in bounds:
@@ -108,27 +121,57 @@ class Database:
         pairs = Pairs.joined(list(found))
         return Pairs(pairs.queries, self._numbers(pairs.rows), pairs.distances)
 
+    def blocks(self) -> Iterator[Block]:
+        """All rows as they are, in order; row numbers are those of this database."""
+        for part, start in zip(self.parts, self._starts, strict=False):
+            for cell in part.cells:
+                for block in part.read(cell, cell.n_rows):
+                    yield from self._numbered(block, start)
+
     def batches(self, metric: Metric, row_bytes: int) -> Iterator[Block]:
         """All rows as queries, so many at a time; row numbers are those of this database."""
-        for part, start in zip(
-            self._typed(metric.dtype(self.dtype), metric), self._starts, strict=False
-        ):
+        typed = self.typed(metric.dtype(self.dtype), metric)
+        for part, start in zip(typed, self._starts, strict=False):
             for block in query_batches(part, row_bytes):
-                places = block.row_numbers + start
-                here = np.ones(len(places), dtype=bool)
-                if len(self.removed):
-                    here = ~is_among(places, self.removed)
-                if here.any():
-                    numbers = self._numbers(places[here])
-                    yield replace(block, X=block.X[here], rows=numbers, target=None)
+                yield from self._numbered(block, start)
 
     def dense(self, metric: Metric) -> tuple[AnyArray, Int64Array]:
-        """All rows in memory, C-contiguous, and their numbers."""
+        """All rows in memory, C-contiguous, and their numbers.
+
+        Raises
+        ------
+        MemoryBudgetError
+            They are not in this process, and take more than half of the engine's memory.
+        """
+        self._check_room(metric)
         blocks = list(self.batches(metric, 0))
         return (
             np.concatenate([block.X for block in blocks]),
             np.concatenate([block.row_numbers for block in blocks]),
         )
+
+    def _check_room(self, metric: Metric) -> None:
+        """Refuse a copy of rows that the engine's memory has no room for."""
+        engine = current_engine()
+        n_bytes = self.n_rows * self.n_features * metric.dtype(self.dtype).itemsize
+        if self.in_process or not isinstance(engine, LocalEngine):
+            return
+        if 2 * n_bytes > engine.memory_bytes:
+            raise MemoryBudgetError(
+                f"This index holds all rows in memory, {format_bytes(n_bytes)}: more than half of "
+                f"the engine's {format_bytes(engine.memory_bytes)}. Use algorithm='partition' or "
+                "'brute', which read them from files, or give the engine more memory."
+            )
+
+    def _numbered(self, block: Block, start: int) -> Iterator[Block]:
+        """A block of a part without rows that were removed, unless none is left."""
+        places = block.row_numbers + start
+        here = np.ones(len(places), dtype=bool)
+        if len(self.removed):
+            here = ~is_among(places, self.removed)
+        if here.any():
+            numbers = self._numbers(places[here])
+            yield replace(block, X=block.X[here], rows=numbers, target=None)
 
     def _folds(
         self,
@@ -140,12 +183,12 @@ class Database:
         dtype = metric.dtype(queries.dtype, self.dtype)
         queries = np.ascontiguousarray(queries, dtype=dtype)
         engine = current_engine()
-        bounds = zip(self._typed(dtype, metric), self._starts, self._starts[1:], strict=False)
+        bounds = zip(self.typed(dtype, metric), self._starts, self._starts[1:], strict=False)
         for part, start, stop in bounds:
             low, high = np.searchsorted(self.removed, [start, stop])
             yield engine.fold(part, statistic(queries, start, self.removed[low:high] - start))
 
-    def _typed(self, dtype: np.dtype[Any], metric: Metric) -> tuple[Dataset, ...]:
+    def typed(self, dtype: np.dtype[Any], metric: Metric) -> tuple[Dataset, ...]:
         """The parts as `dtype`; the same objects each time, as engines keep blocks by dataset."""
         key = dtype, metric.name == "cosine"
         if key not in self._versions:
@@ -171,17 +214,32 @@ class Database:
         return places - np.searchsorted(self.removed, places)
 
 
+def places_without(removed: Int64Array, rows: Int64Array) -> Int64Array:
+    """Places of removed rows, ascending, once those numbered `rows` are removed too."""
+    # The number of the row that follows each removed one.
+    numbers = removed - np.arange(len(removed))
+    return np.union1d(removed, rows + np.searchsorted(numbers, rows, side="right"))
+
+
 def query_batches(dataset: Dataset, row_bytes: int) -> Iterator[Block]:
     """The rows of `dataset` in order, dense and C-contiguous, so many at a time.
 
-    `row_bytes` is what will be found for each.
+    `row_bytes` is what will be found for each by a thread.
     """
     width = 2 * dataset.dtype.itemsize * dataset.n_features
-    max_rows = max(64, _BATCH_BYTES // (width + row_bytes))
+    max_rows = max(64, _batch_bytes() // (width + row_bytes))
     for cell in dataset.cells:
         for block in dataset.read(cell, min(max_rows, cell.n_rows)):
             X = block.X if isinstance(block.X, np.ndarray) else block.X.toarray()
             yield replace(block, X=np.ascontiguousarray(X))
+
+
+def _batch_bytes() -> int:
+    """What a batch of queries may take for each thread of the engine."""
+    engine = current_engine()
+    if not isinstance(engine, LocalEngine):
+        return _BATCH_BYTES
+    return min(_BATCH_BYTES, int(engine.memory_bytes * _BATCH_SHARE) // engine.n_threads)
 
 
 def checked_rows(rows: Any, n_rows: int) -> Int64Array:

@@ -1,25 +1,21 @@
 """Rows in groups, of which most are skipped."""
 
-import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
 from shoal import _kernels
 from shoal._typing import AnyArray, Float64Array, Int64Array
-from shoal.cluster.kmeans import KMeans
-from shoal.data.block import Block
 from shoal.data.dataset import Dataset
-from shoal.data.open import open_dataset
-from shoal.engines.current import current_engine
-from shoal.engines.local import LocalEngine
-from shoal.neighbors.database import Database
-from shoal.neighbors.index import Index, require_euclidean
-from shoal.statistics.metric import Metric
-from shoal.statistics.nearest_rows import Neighbors, middle
+from shoal.neighbors.database import Database, places_without
+from shoal.neighbors.group_centers import group_centers
+from shoal.neighbors.group_members import GroupMembers, members_of
+from shoal.neighbors.index import Index, local_engine, require_euclidean
+from shoal.statistics.metric import Metric, is_among
+from shoal.statistics.nearest_rows import NO_ROW, Neighbors, middle
 from shoal.statistics.rows_within import Pairs
 
 Result = TypeVar("Result")
@@ -27,8 +23,13 @@ Result = TypeVar("Result")
 #: Far more than the relative error of a distance in float64 of up to a million features.
 _SLACK = 1e-9
 
-#: Groups are found from a sample of so many rows each.
-_ROWS_A_GROUP = 64
+#: Near groups are visited before others: the sooner neighbours are near, the more are ruled out.
+_FIRST_GROUPS = (1, 4)
+
+#: Queries that groups are visited for at a time, so that visits are worth their overhead, and how
+#: many of them at most share of the memory.
+_PART_QUERIES = 4096
+_PART_SHARE = 1 / 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,26 +39,47 @@ class GroupedRows(Index):
     No row of a group with centre :math:`c` and radius :math:`r` is nearer to :math:`q` than
     :math:`|q - c| - r`. A query looks at its nearest group first, then at each group whose bound
     is not above the distance of the farthest neighbour so far. Bounds are lowered by more than
-    their rounding error, so the answer is that of looking at every row. It holds a dense copy of
-    the rows, group by group.
+    their rounding error, so the answer is that of looking at every row; with `n_probe`, of every
+    row of the groups with the `n_probe` nearest centres, and of others only while there are too
+    few.
+
+    It holds a dense copy of the rows, group by group: in memory, or where they are read from files
+    and take more than a quarter of the engine's memory, in a private file on local disk, which is
+    gone when the index is. ``pickle`` then stores where the rows came from and the centres, and
+    loading writes a file again.
     """
 
     name: ClassVar[str] = "partition"
     database: Database
     metric: Metric
     centers: AnyArray
-    rows: AnyArray
-    numbers: Int64Array
-    groups: Int64Array
     radii: Float64Array
+    members: tuple[GroupMembers, ...]
+    removed: Int64Array
+    n_probe: int | None
 
     @classmethod
-    def build(cls, database: Database, metric: Metric, leaf_size: int = 30) -> Self:
+    def build(
+        cls,
+        database: Database,
+        metric: Metric,
+        *,
+        leaf_size: int = 30,
+        n_probe: int | None = None,
+    ) -> Self:
         require_euclidean(metric, cls.name)
-        rows, numbers = database.dense(metric)
-        centers, none = _centers(rows), numbers[:0]
-        index = cls(database, metric, centers, rows[:0], none, none, np.empty(0))
-        return index._with(database, rows, numbers)
+        return cls.around(database, metric, group_centers(database, metric), n_probe)
+
+    @classmethod
+    def around(
+        cls, database: Database, metric: Metric, centers: AnyArray, n_probe: int | None
+    ) -> Self:
+        """The index whose groups have these centres, shape (n_groups, n_features)."""
+        radii = np.full(len(centers), -np.inf)
+        index = cls(database, metric, centers, radii, (), database.removed, n_probe)
+        for part in database.typed(metric.dtype(database.dtype), metric):
+            index = index._with(part)
+        return index
 
     def query(self, queries: AnyArray, n_neighbors: int) -> Neighbors:
         parts = list(self._in_parts(queries, lambda some: self._nearest(some, n_neighbors)[0]))
@@ -73,157 +95,184 @@ class GroupedRows(Index):
             pairs += [Pairs(one.queries + first, one.rows, one.distances) for one in near]
             first += len(some)
         found = Pairs.joined(pairs)
-        return Pairs(found.queries, found.rows, self.metric.distances(found.distances))
+        return Pairs(
+            found.queries, self._numbers(found.rows), self.metric.distances(found.distances)
+        )
 
     def add(self, dataset: Dataset) -> Self:
-        rows, numbers = Database.of(dataset).dense(self.metric)
-        database = self.database.with_rows(dataset)
-        return self._with(database, rows, numbers + self.database.n_rows)
+        dtype = self.metric.dtype(self.centers.dtype, dataset.dtype)
+        (typed,) = Database.of(dataset).typed(dtype, self.metric)
+        return replace(self._with(typed), database=self.database.with_rows(dataset))
 
     def remove(self, rows: Int64Array) -> Self:
-        kept = ~np.isin(self.numbers, rows)
-        numbers = self.numbers[kept]
         return replace(
             self,
             database=self.database.without_rows(rows),
-            rows=self.rows[kept],
-            numbers=numbers - np.searchsorted(rows, numbers),
-            groups=self.groups[kept],
+            removed=places_without(self.removed, rows),
         )
 
     def share_visited(self, queries: AnyArray, n_neighbors: int) -> float:
         """The share of all rows that queries look at."""
         _, n_visited = self._nearest(queries, n_neighbors)
-        return n_visited / (len(queries) * len(self.rows))
+        return n_visited / (len(queries) * self.database.n_rows)
 
-    def _with(self, database: Database, rows: AnyArray, numbers: Int64Array) -> Self:
+    def strips(self, group: int) -> Iterator[tuple[AnyArray, Int64Array]]:
+        """Rows of a group and their places, -1 of those removed, strip by strip."""
+        for members in self.members:
+            for rows, places in members.read(group):
+                is_gone = is_among(places, self.removed) if len(self.removed) else False
+                yield rows, np.where(is_gone, -1, places)
+
+    def _with(self, dataset: Dataset) -> Self:
         """The index with more rows, each in the group of its nearest centre."""
-        dtype = np.result_type(self.rows, rows)
-        centers = np.ascontiguousarray(self.centers, dtype=dtype)
-        rows = np.ascontiguousarray(rows, dtype=dtype)
-        labels = np.empty(len(rows), dtype=np.int32)
-        _kernels.assign(rows, centers, middle(centers), labels)
-        groups = np.concatenate([self.groups, labels])
-        order = np.argsort(groups, kind="stable")
-        rows = np.concatenate([self.rows.astype(dtype), rows])[order]
-        return replace(
-            self,
-            database=database,
-            centers=centers,
-            rows=rows,
-            numbers=np.concatenate([self.numbers, numbers])[order],
-            groups=groups[order],
-            radii=_radii(rows, centers, groups[order]),
-        )
+        centers = np.ascontiguousarray(self.centers, dtype=dataset.dtype)
+        first_place = sum(members.n_places for members in self.members)
+        members, radii = members_of(dataset, centers, first_place)
+        radii = np.maximum(self.radii, radii * (1 + _SLACK))
+        return replace(self, centers=centers, radii=radii, members=(*self.members, members))
 
     def _nearest(self, queries: AnyArray, n_neighbors: int) -> tuple[Neighbors, int]:
         """The nearest rows, with squared distances, and how many rows were looked at."""
-        search = _Search(self, queries)
-        best = Neighbors.none(len(queries), n_neighbors)
+        search = _Search(self, queries, n_neighbors)
         n_visited = 0
-
-        def visit(group: int, which: Int64Array) -> int:
-            rows, numbers = search.group(group)
-            distances, found = best.distances[which], best.rows[which]
-            _kernels.nearest_rows(
-                rows, numbers, search.queries[which], search.shift, distances, found
+        for n_groups in _FIRST_GROUPS:
+            n_visited += search.visit(
+                search.nearest_groups(min(n_groups, self.n_probe or n_groups))
             )
-            best.distances[which], best.rows[which] = distances, found
-            return len(which) * len(rows)
-
-        first = search.bounds.argmin(axis=1)
-        for group in np.unique(first):
-            n_visited += visit(group, np.flatnonzero(first == group))
-        for group in range(search.bounds.shape[1]):
-            reach = np.sqrt(best.distances[:, -1]) * (1 + _SLACK)
-            near = ~(search.bounds[:, group] > reach) & (first != group)
-            if near.any():
-                n_visited += visit(group, np.flatnonzero(near))
-        return best, n_visited
+        n_visited += search.visit(search.nearest_groups(self.n_probe))
+        if self.n_probe is not None:
+            n_visited += search.visit(search.best.rows[:, -1:] == NO_ROW)
+        best = search.best
+        rows = np.where(best.rows == NO_ROW, NO_ROW, self._numbers(best.rows))
+        return Neighbors(best.distances, rows), n_visited
 
     def _within(self, queries: AnyArray, reduced: float) -> list[Pairs]:
-        """The rows no farther than a squared distance."""
-        search = _Search(self, queries)
+        """The rows no farther than a squared distance, by place."""
+        search = _Search(self, queries, 1)
         reach = np.sqrt(max(reduced, 0)) * (1 + _SLACK)
+        near = ~(search.bounds > reach) & search.nearest_groups(self.n_probe)
         found = []
-        for group in range(search.bounds.shape[1]):
-            which = np.flatnonzero(~(search.bounds[:, group] > reach))
-            if len(which):
-                rows, numbers = search.group(group)
-                near, places, distances = _kernels.rows_within(
-                    rows, numbers, search.queries[which], search.shift, reduced
+        for group in np.flatnonzero(near.any(axis=0)).tolist():
+            which = np.flatnonzero(near[:, group])
+            for rows, places in search.strips(group):
+                pairs = Pairs(
+                    *_kernels.rows_within(
+                        rows, places, search.queries[which], search.shift, reduced
+                    )
                 )
-                found.append(Pairs(which[near], places, distances))
+                found.append(replace(pairs, queries=which[pairs.queries]))
         return found
 
     def _in_parts(
         self, queries: AnyArray, search: Callable[[AnyArray], Result]
     ) -> Iterator[Result]:
         """What `search` finds for some queries after the other, on threads of this process."""
-        engine = current_engine()
-        if not isinstance(engine, LocalEngine):
-            engine = LocalEngine()
-        dataset = open_dataset(queries)
+        engine = local_engine()
+        fitting = int(engine.memory_bytes * _PART_SHARE) // (engine.n_threads * self._query_bytes)
+        step = min(_PART_QUERIES, fitting, -(-len(queries) // engine.n_threads))
+        starts = range(0, len(queries), max(step, 64))
+        with ThreadPoolExecutor(engine.n_threads, "shoal-groups") as pool:
+            yield from pool.map(lambda start: search(queries[start : start + starts.step]), starts)
 
-        def of_block(block: Block) -> Result:
-            return search(block.X)
+    @property
+    def _query_bytes(self) -> int:
+        """What a query holds while bounds are made: four distances to each centre."""
+        return 4 * 8 * len(self.centers)
 
-        for _, found in engine.map_blocks(dataset, of_block):
-            yield found
+    def _numbers(self, places: Int64Array) -> Int64Array:
+        return places - np.searchsorted(self.removed, places)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if any(members.is_on_disk for members in self.members):
+            return type(self).around, (self.database, self.metric, self.centers, self.n_probe)
+        return _made, (type(self), *(getattr(self, name) for name in self.__dataclass_fields__))
 
 
 class _Search:
     """Some queries in search of groups."""
 
-    def __init__(self, index: GroupedRows, queries: AnyArray) -> None:
-        dtype = np.result_type(index.rows, queries)
+    def __init__(self, index: GroupedRows, queries: AnyArray, n_neighbors: int) -> None:
+        dtype = np.result_type(index.centers, queries)
         self.queries = np.ascontiguousarray(queries, dtype=dtype)
         self.shift = middle(index.centers)
-        self._rows = np.ascontiguousarray(index.rows, dtype=dtype)
-        self._numbers = index.numbers
-        n_groups = len(index.centers)
-        self._starts = np.searchsorted(index.groups, np.arange(n_groups + 1))
-        self.bounds = self._distances(index.centers) - index.radii
+        self.best = Neighbors.none(len(queries), n_neighbors)
+        self._index = index
+        # Which groups are probed decides over the answer, so their distances have to be the same
+        # bits anywhere; what bounds are made from need not.
+        distances = _lower_distances if index.n_probe is None else _distances
+        self._distances = distances(self.queries, index.centers.astype(dtype), self.shift)
+        self._distances[:, np.isneginf(index.radii)] = np.inf
+        self.bounds = self._distances * (1 - _SLACK) - index.radii
+        self._is_open = np.ones(self.bounds.shape, dtype=bool)
 
-    def group(self, group: int) -> tuple[AnyArray, Int64Array]:
-        """Rows of a group, and their numbers."""
-        here = slice(self._starts[group], self._starts[group + 1])
-        return self._rows[here], self._numbers[here]
+    def nearest_groups(self, n_groups: int | None) -> AnyArray:
+        """Which groups have the nearest centres, so many of each query; None: all of them."""
+        if n_groups is None or n_groups >= self.bounds.shape[1]:
+            return np.ones(self.bounds.shape, dtype=bool)
+        nearest = np.argpartition(self._distances, n_groups - 1, axis=1)[:, :n_groups]
+        among = np.zeros(self.bounds.shape, dtype=bool)
+        np.put_along_axis(among, nearest, values=True, axis=1)
+        return among
 
-    def _distances(self, centers: AnyArray) -> Float64Array:
-        """Distances of queries to centres at least, shape (n_queries, n_groups)."""
-        queries, centers = self.queries - self.shift, centers - self.shift
-        # What overflows becomes NaN, which rules no group out.
-        with np.errstate(over="ignore", invalid="ignore"):
-            query_norms = np.einsum("ij,ij->i", queries, queries)[:, None]
-            center_norms = np.einsum("ij,ij->i", centers, centers)
-            squared = query_norms + center_norms - 2 * (queries @ centers.T)
-            error = _SLACK * (query_norms + center_norms)
-            found: Float64Array = np.sqrt(np.maximum(squared - error, 0)) * (1 - _SLACK)
-        return found
+    def visit(self, wanted: AnyArray) -> int:
+        """Look at wanted groups that no bound rules out; how many rows were looked at.
+
+        `wanted` is of shape (n_queries, n_groups) or (n_queries, 1).
+        """
+        everyone = np.arange(len(self.queries))
+        near = wanted & self._is_open & ~(self.bounds > self._reach(everyone)[:, None])
+        self._is_open &= ~near
+        by_group = np.ascontiguousarray(near.T)
+        n_visited = 0
+        for group in np.flatnonzero(by_group.any(axis=1)).tolist():
+            which = np.flatnonzero(by_group[group])
+            which = which[~(self.bounds[which, group] > self._reach(which))]
+            if len(which):
+                n_visited += len(which) * self._look_at(group, which)
+        return n_visited
+
+    def _reach(self, which: Int64Array) -> Float64Array:
+        """How far groups may be that still matter to these queries."""
+        reach: Float64Array = np.sqrt(self.best.distances[which, -1]) * (1 + _SLACK)
+        return reach
+
+    def strips(self, group: int) -> Iterator[tuple[AnyArray, Int64Array]]:
+        """The rows of a group, in the type of the queries, and their places."""
+        for rows, places in self._index.strips(group):
+            yield rows.astype(self.queries.dtype, copy=False), places
+
+    def _look_at(self, group: int, which: Int64Array) -> int:
+        """Look at the rows of a group for some queries; how many these are."""
+        queries = self.queries[which]
+        distances, found = self.best.distances[which], self.best.rows[which]
+        n_rows = 0
+        for rows, places in self.strips(group):
+            _kernels.nearest_rows(rows, places, queries, self.shift, distances, found)
+            n_rows += len(rows)
+        self.best.distances[which], self.best.rows[which] = distances, found
+        return n_rows
 
 
-def _radii(rows: AnyArray, centers: AnyArray, groups: Int64Array) -> Float64Array:
-    """How far rows of each group are from its centre at most; groups without rows are nowhere."""
-    squared = np.empty(len(rows))
-    _kernels.own_distances(rows, centers, groups.astype(np.int32), squared)
-    radii = np.full(len(centers), -np.inf)
-    np.maximum.at(radii, groups, np.sqrt(squared) * (1 + _SLACK))
-    return radii
+def _lower_distances(queries: AnyArray, centers: AnyArray, shift: Float64Array) -> Float64Array:
+    """Distances of queries to centres, shape (n_queries, n_groups), or a little less."""
+    queries, centers = queries - shift, centers - shift
+    # What overflows becomes NaN, which rules no group out.
+    with np.errstate(over="ignore", invalid="ignore"):
+        query_norms = np.einsum("ij,ij->i", queries, queries)[:, None]
+        center_norms = np.einsum("ij,ij->i", centers, centers)
+        squared = query_norms + center_norms - 2 * (queries @ centers.T)
+        error = _SLACK * (query_norms + center_norms)
+        found: Float64Array = np.sqrt(np.maximum(squared - error, 0))
+    return found
 
 
-def _centers(rows: AnyArray) -> AnyArray:
-    """Centres of about as many groups as groups have rows, from a sample of the rows.
+def _distances(queries: AnyArray, centers: AnyArray, shift: Float64Array) -> Float64Array:
+    """Distances of queries to centres, shape (n_queries, n_groups)."""
+    squared = np.empty((len(queries), len(centers)))
+    _kernels.squared_distances(queries, centers, squared)
+    found: Float64Array = np.sqrt(squared)
+    return found
 
-    Better first centres would take several times as long as all else.
-    """
-    n_groups = max(1, int(np.sqrt(len(rows))))
-    sample = rows[:: max(1, len(rows) // (_ROWS_A_GROUP * n_groups))]
-    # Scaled by a power of two, so that no sum of squares overflows.
-    _, exponent = np.frexp(np.abs(sample).max())
-    sample = np.ldexp(sample, -exponent)
-    model = KMeans(n_groups, init="random", n_init=1, max_iter=10, random_state=0)
-    with warnings.catch_warnings():
-        # Groups without rows do no harm.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return np.asarray(np.ldexp(model.fit(sample).cluster_centers_, exponent))
+
+def _made(cls: type[GroupedRows], *fields: Any) -> GroupedRows:
+    return cls(*fields)

@@ -5,6 +5,8 @@ from typing import ClassVar, Self
 
 from shoal._typing import AnyArray, Int64Array
 from shoal.data.dataset import Dataset
+from shoal.engines.current import current_engine
+from shoal.engines.local import LocalEngine
 from shoal.exceptions import ParameterError
 from shoal.neighbors.database import Database
 from shoal.statistics.metric import Metric
@@ -27,8 +29,19 @@ class Index(ABC):
 
     @classmethod
     @abstractmethod
-    def build(cls, database: Database, metric: Metric, leaf_size: int = 30) -> Self:
-        """The index of these rows, with about `leaf_size` of them in a leaf if it has leaves."""
+    def build(
+        cls,
+        database: Database,
+        metric: Metric,
+        *,
+        leaf_size: int = 30,
+        n_probe: int | None = None,
+    ) -> Self:
+        """The index of these rows.
+
+        With about `leaf_size` of them in a leaf, if it has leaves; where it has groups, a query
+        looks at the `n_probe` nearest, or (None) at all that may matter.
+        """
 
     @abstractmethod
     def query(self, queries: AnyArray, n_neighbors: int) -> Neighbors:
@@ -45,6 +58,12 @@ class Index(ABC):
     @abstractmethod
     def remove(self, rows: Int64Array) -> Self:
         """The index without the rows of these numbers, ascending."""
+
+
+def local_engine() -> LocalEngine:
+    """The current engine, or where that is none of this process, one that is."""
+    engine = current_engine()
+    return engine if isinstance(engine, LocalEngine) else LocalEngine()
 
 
 def require_euclidean(metric: Metric, algorithm: str) -> None:

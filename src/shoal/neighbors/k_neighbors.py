@@ -35,10 +35,11 @@ class KNeighbors(NeighborModel):
     ) -> Any:
         """Find the nearest rows of each query.
 
-        A pass over the model's rows for every 32 MB of queries; memory of the result, or with
-        `out` of what is found for those. Distances are taken in float64, and equal ones go to the
-        lower row: the answer is that of looking at every pair in float64, whatever the engine,
-        blocks, threads and index.
+        A pass over the model's rows for every 32 MB of queries and what is found for them, less
+        where the engine's memory is small; memory of the result, or with `out` of what is found
+        for those queries. Distances are taken in float64, and equal ones go to the lower row: the
+        answer is that of looking at every pair in float64, whatever the engine, blocks, threads
+        and index.
 
         Parameters
         ----------
@@ -69,7 +70,7 @@ class KNeighbors(NeighborModel):
             `n_neighbors` is not positive, or more than there are rows.
         """
         n_queries, batches = self._queries(X)
-        k = self._checked_n_neighbors(n_neighbors, n_queries, X is None)
+        k = self.checked_n_neighbors(n_neighbors, n_queries, X is None)
         with searching(self, n_queries) as search:
             found = (
                 (block.row_numbers, self._nearest(block, k, X is None))
@@ -127,10 +128,11 @@ class KNeighbors(NeighborModel):
     def _nearest_batches(self, X: Any, beside_bytes: int) -> tuple[int, Iterator[Block]]:
         """How many queries there are, and these batch by batch, with so many bytes beside each."""
         n_queries, batches = self._queries(X)
-        k = self._checked_n_neighbors(None, n_queries, X is None)
+        k = self.checked_n_neighbors(None, n_queries, X is None)
         return n_queries, batches(query_bytes(k) + beside_bytes)
 
-    def _checked_n_neighbors(self, n_neighbors: Any, n_queries: int, own: bool) -> int:
+    def checked_n_neighbors(self, n_neighbors: Any, n_queries: int, own: bool = False) -> int:
+        """`n_neighbors`, or that of the constructor, if there are as many rows."""
         k = self.n_neighbors if n_neighbors is None else n_neighbors
         if isinstance(k, bool) or not isinstance(k, Integral):
             raise TypeError(f"n_neighbors does not take {type(k)} value, enter integer value")

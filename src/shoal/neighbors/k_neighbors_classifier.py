@@ -24,10 +24,12 @@ class KNeighborsClassifier(VotingClassifier, KNeighbors):
     weights : {"uniform", "distance"} or callable, default="uniform"
         What neighbours count for: the same; :math:`1 / d`, where neighbours at distance 0 leave
         nothing to others; or what a function makes of an array of distances.
-    algorithm : {"auto", "brute", "kd_tree", "partition"}, default="auto"
+    algorithm : {"auto", "brute", "kd_tree", "partition", "hnsw"}, default="auto"
         As for `NearestNeighbors`.
     leaf_size : int, default=30
         Rows of a leaf of ``"kd_tree"``.
+    n_probe : int, default=None
+        Groups of ``"partition"`` that a query looks at, as for `NearestNeighbors`; None: exact.
     p : float, default=2
         Power of ``"minkowski"``: 2 is euclidean.
     metric : str or callable, default="minkowski"
@@ -46,8 +48,8 @@ class KNeighborsClassifier(VotingClassifier, KNeighbors):
     algorithm_ : str
         The index in use: what ``"auto"`` chose.
     index_ : Index
-        The rows, and how neighbours are found among them. ``pickle`` stores it, `save_model` does
-        not.
+        The rows, and how neighbours are found among them. ``pickle`` stores it; `save_model`
+        stores rows that are in memory, to build it again.
     effective_metric_ : str or callable
     effective_metric_params_ : dict
     n_samples_fit_ : int
@@ -90,6 +92,7 @@ class KNeighborsClassifier(VotingClassifier, KNeighbors):
         weights: Weights = "uniform",
         algorithm: str = "auto",
         leaf_size: int = 30,
+        n_probe: int | None = None,
         p: float = 2,
         metric: str | Callable[..., float] = "minkowski",
         metric_params: dict[str, Any] | None = None,
@@ -99,6 +102,7 @@ class KNeighborsClassifier(VotingClassifier, KNeighbors):
         self.weights = weights
         self.algorithm = algorithm
         self.leaf_size = leaf_size
+        self.n_probe = n_probe
         self.p = p
         self.metric = metric
         self.metric_params = metric_params

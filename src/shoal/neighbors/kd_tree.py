@@ -1,18 +1,16 @@
 """SciPy's k-d tree, with neighbours decided as everywhere else."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 import numpy as np
 from scipy.spatial import KDTree
 
-from shoal import _kernels
 from shoal._typing import AnyArray, Float64Array, Int64Array
 from shoal.data.dataset import Dataset
-from shoal.data.plan import threads
-from shoal.engines.current import current_engine
+from shoal.neighbors.candidates import measured, nearest_of
 from shoal.neighbors.database import Database
-from shoal.neighbors.index import Index, require_euclidean
+from shoal.neighbors.index import Index, local_engine, require_euclidean
 from shoal.statistics.metric import Metric
 from shoal.statistics.nearest_rows import Neighbors
 from shoal.statistics.rows_within import Pairs
@@ -20,9 +18,6 @@ from shoal.statistics.rows_within import Pairs
 #: The tree's distances may differ from the truth by rounding; neighbours this close to the
 #: farthest one, relatively, are looked at again.
 _SLACK = 1e-9
-
-#: Pairs whose distances are taken at a time.
-_PAIRS = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +37,14 @@ class KdTree(Index):
     leaf_size: int
 
     @classmethod
-    def build(cls, database: Database, metric: Metric, leaf_size: int = 30) -> Self:
+    def build(
+        cls,
+        database: Database,
+        metric: Metric,
+        *,
+        leaf_size: int = 30,
+        n_probe: int | None = None,
+    ) -> Self:
         require_euclidean(metric, cls.name)
         rows, numbers = database.dense(metric)
         tree = KDTree(rows.astype(np.float64, copy=False), leafsize=leaf_size)
@@ -50,31 +52,36 @@ class KdTree(Index):
 
     def query(self, queries: AnyArray, n_neighbors: int) -> Neighbors:
         n_queries, wanted = len(queries), np.arange(1, n_neighbors + 2)
-        reach, places = self.tree.query(queries, wanted, workers=_workers())
+        reach, places = self.tree.query(queries, wanted, workers=local_engine().n_threads)
         is_clear = reach[:, -1] > reach[:, -2] * (1 + _SLACK)
         clear = np.flatnonzero(is_clear)
         tied = np.flatnonzero(~is_clear)
         found_queries, found_places = self._balls(queries, tied, reach[tied, -2])
-        pairs = self._pairs(
+        pairs = measured(
             queries,
+            self.rows,
             np.concatenate([np.repeat(clear, n_neighbors), tied[found_queries]]),
             np.concatenate([places[clear, :-1].ravel(), found_places]),
         )
-        return _nearest_of(pairs, n_queries, n_neighbors, self.metric)
+        return nearest_of(
+            replace(pairs, rows=self.numbers[pairs.rows]), n_queries, n_neighbors, self.metric
+        )
 
     def query_radius(self, queries: AnyArray, radius: float) -> Pairs:
         reduced = self.metric.reduced(radius)
         reach = np.full(len(queries), np.sqrt(max(reduced, 0)))
-        found = self._pairs(queries, *self._balls(queries, np.arange(len(queries)), reach))
+        balls = self._balls(queries, np.arange(len(queries)), reach)
+        found = measured(queries, self.rows, *balls)
         near = found.distances <= reduced
         distances = self.metric.distances(found.distances[near])
-        return Pairs.joined([Pairs(found.queries[near], found.rows[near], distances)])
+        numbers = self.numbers[found.rows[near]]
+        return Pairs.joined([Pairs(found.queries[near], numbers, distances)])
 
     def add(self, dataset: Dataset) -> Self:
-        return self.build(self.database.with_rows(dataset), self.metric, self.leaf_size)
+        return self.build(self.database.with_rows(dataset), self.metric, leaf_size=self.leaf_size)
 
     def remove(self, rows: Int64Array) -> Self:
-        return self.build(self.database.without_rows(rows), self.metric, self.leaf_size)
+        return self.build(self.database.without_rows(rows), self.metric, leaf_size=self.leaf_size)
 
     def _balls(
         self, queries: AnyArray, which: Int64Array, reach: Float64Array
@@ -83,39 +90,6 @@ class KdTree(Index):
         if not len(which):
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
         reach = np.nextafter(reach * (1 + _SLACK), np.inf)
-        balls = self.tree.query_ball_point(queries[which], reach, workers=_workers())
+        balls = self.tree.query_ball_point(queries[which], reach, workers=local_engine().n_threads)
         counts = np.fromiter(map(len, balls), dtype=np.int64, count=len(balls))
         return np.repeat(np.arange(len(which)), counts), np.concatenate(balls).astype(np.int64)
-
-    def _pairs(self, queries: AnyArray, which: Int64Array, places: Int64Array) -> Pairs:
-        """Pairs of queries and rows, with squared distances."""
-        dtype = np.result_type(queries, self.rows)
-        queries = np.asarray(queries, dtype=dtype)
-        rows = np.ascontiguousarray(self.rows, dtype=dtype)
-        here = places < len(rows)  # The tree's way to say that there are fewer rows.
-        which, places = which[here], places[here]
-        distances = np.empty(len(which))
-        for start in range(0, len(which), _PAIRS):
-            part = slice(start, start + _PAIRS)
-            _kernels.own_distances(
-                queries[which[part]], rows, places[part].astype(np.int32), distances[part]
-            )
-        return Pairs(which, self.numbers[places], distances)
-
-
-def _nearest_of(pairs: Pairs, n_queries: int, n_neighbors: int, metric: Metric) -> Neighbors:
-    """The nearest rows of each query among pairs with squared distances."""
-    order = np.lexsort((pairs.rows, pairs.distances, pairs.queries))
-    queries = pairs.queries[order]
-    rank = np.arange(len(queries)) - np.searchsorted(queries, queries)
-    taken = rank < n_neighbors
-    nearest = Neighbors.none(n_queries, n_neighbors)
-    place = queries[taken], rank[taken]
-    nearest.distances[place] = metric.distances(pairs.distances[order][taken])
-    nearest.rows[place] = pairs.rows[order][taken]
-    return nearest
-
-
-def _workers() -> int:
-    """Threads that the tree may use: the engine's, or this machine's where it is elsewhere."""
-    return int(getattr(current_engine(), "n_threads", threads(None)))

@@ -7,6 +7,7 @@ from shoal._typing import Int64Array
 from shoal.data.dataset import Dataset
 from shoal.neighbors.k_neighbors import KNeighbors
 from shoal.neighbors.radius_neighbors import RadiusNeighbors
+from shoal.neighbors.targets import Targets
 
 
 class NearestNeighbors(KNeighbors, RadiusNeighbors):
@@ -21,13 +22,21 @@ class NearestNeighbors(KNeighbors, RadiusNeighbors):
     ----------
     n_neighbors : int, default=5
     radius : float, default=1.0
-    algorithm : {"auto", "brute", "kd_tree", "partition"}, default="auto"
-        How neighbours are found; all give the same bits. ``"brute"`` looks at every row, wherever
-        rows are. ``"kd_tree"`` is SciPy's, for few dimensions. ``"partition"`` groups rows by
-        K-means and skips groups that the triangle inequality rules out. ``"auto"`` chooses by
-        shape and a sample of the rows.
+    algorithm : {"auto", "brute", "kd_tree", "partition", "hnsw"}, default="auto"
+        How neighbours are found; all but ``"hnsw"`` are exact and give the same bits. ``"brute"``
+        looks at every row, wherever rows are. ``"kd_tree"`` is SciPy's, for few dimensions.
+        ``"partition"`` groups rows by K-means and skips groups that the triangle inequality rules
+        out; rows of files that take more than a quarter of the engine's memory are grouped in a
+        private file on disk. ``"hnsw"`` is faiss's graph (``pip install 'shoal[hnsw]'``): it
+        misses some neighbours. ``"auto"`` chooses an exact one by shape and a sample of the rows.
+        On a Dask cluster that is ``"brute"``, which leaves rows with the workers; the others live
+        in this process there, too, and read the rows into it.
     leaf_size : int, default=30
         Rows of a leaf of ``"kd_tree"``.
+    n_probe : int, default=None
+        With ``"partition"``: a query looks at the rows of its `n_probe` nearest groups only, and
+        misses neighbours in others; `shoal.neighbors.recall` tells how many. There are about as
+        many groups as a group has rows, 1024 at most. None: exact.
     metric : str or callable, default="minkowski"
         ``"euclidean"``, ``"sqeuclidean"``, ``"cosine"`` (1 - cos), ``"inner_product"`` (its
         opposite: the largest come first), ``"manhattan"``, ``"chebyshev"``, ``"minkowski"``,
@@ -45,8 +54,8 @@ class NearestNeighbors(KNeighbors, RadiusNeighbors):
     algorithm_ : str
         The index in use: what ``"auto"`` chose.
     index_ : Index
-        The rows, and how neighbours are found among them. ``pickle`` stores it, `save_model` does
-        not.
+        The rows, and how neighbours are found among them. ``pickle`` stores it; `save_model`
+        stores rows that are in memory, to build it again.
     effective_metric_ : str or callable
         The metric in use: ``"euclidean"`` for Minkowski's of power 2.
     effective_metric_params_ : dict
@@ -64,8 +73,15 @@ class NearestNeighbors(KNeighbors, RadiusNeighbors):
 
     Notes
     -----
-    A fit reads every row once, to find bad values early. Rows are not copied: arrays are kept by
-    reference, files are read again, or from the engine's block cache.
+    A fit reads every row once, to find bad values early. ``"brute"`` copies no row: arrays are kept
+    by reference, files are read again, or from the engine's block cache. The other indexes hold
+    dense copies, and build them in one or two more passes. When each wins, with measured
+    crossovers, is in docs/neighbors.md.
+
+    What approximate indexes find is the same bits for any engine, threads, budget and files too,
+    but depends on the order in which rows came: after `partial_fit` and `forget` it need not be
+    what a new fit finds, nor after `load_model`, which builds the index again. ``"hnsw"`` may
+    differ from one type of processor to another.
 
     A query costs a multiplication and an addition for each value of each row, in registers:
     rows that a bound on the rounding error cannot rule out are compared in float64.
@@ -97,6 +113,7 @@ class NearestNeighbors(KNeighbors, RadiusNeighbors):
         radius: float = 1.0,
         algorithm: str = "auto",
         leaf_size: int = 30,
+        n_probe: int | None = None,
         metric: str | Callable[..., float] = "minkowski",
         p: float = 2,
         metric_params: dict[str, Any] | None = None,
@@ -106,6 +123,7 @@ class NearestNeighbors(KNeighbors, RadiusNeighbors):
         self.radius = radius
         self.algorithm = algorithm
         self.leaf_size = leaf_size
+        self.n_probe = n_probe
         self.metric = metric
         self.p = p
         self.metric_params = metric_params
@@ -150,4 +168,7 @@ class NearestNeighbors(KNeighbors, RadiusNeighbors):
         pass
 
     def _drop(self, rows: Int64Array) -> None:
+        pass
+
+    def _keep_targets(self, targets: Targets) -> None:
         pass

@@ -1,7 +1,7 @@
 """What all models of neighbours share: their rows, and what is added to and taken from them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Self
@@ -19,6 +19,8 @@ from shoal.exceptions import DataError
 from shoal.neighbors.choice import ALGORITHMS, build_index
 from shoal.neighbors.database import Database, checked_rows, query_batches
 from shoal.neighbors.index import Index
+from shoal.neighbors.stored_rows import restored_rows, stored_rows
+from shoal.neighbors.targets import Targets
 from shoal.solvers.fitting import restored_on_error
 from shoal.statistics.metric import Metric
 from shoal.statistics.range import Range
@@ -29,11 +31,13 @@ class NeighborModel(BaseEstimator, ABC):
 
     algorithm: str
     leaf_size: int
+    n_probe: int | None
     metric: Any
     p: float
     metric_params: dict[str, Any] | None
     n_jobs: int | None
     n_features_in_: int
+    algorithm_: str
 
     @abstractmethod
     def _start(self, dataset: Dataset) -> None:
@@ -46,6 +50,10 @@ class NeighborModel(BaseEstimator, ABC):
     @abstractmethod
     def _drop(self, rows: Int64Array) -> None:
         """Unlearn it of rows that go."""
+
+    @abstractmethod
+    def _keep_targets(self, targets: Targets) -> None:
+        """Take the targets of all rows."""
 
     def forget(self, rows: Any) -> Self:
         """Forget some rows: what is left is the model fitted without them, to the last bit.
@@ -73,6 +81,24 @@ class NeighborModel(BaseEstimator, ABC):
                 self._keep(self.index_.remove(numbers))
         return self
 
+    def _stored(self) -> dict[str, Any]:
+        """What a model file holds in place of the index: rows, and targets if there are any."""
+        if not hasattr(self, "index_"):
+            return {}
+        targets: Targets | None = getattr(self, "_targets", None)
+        return {
+            "rows": stored_rows(self.index_.database),
+            "targets": None if targets is None else targets.stored(),
+        }
+
+    def _restore(self, stored: Mapping[str, Any]) -> None:
+        """Build the index anew from what a model file holds."""
+        if stored["targets"] is not None:
+            self._keep_targets(Targets.restored(stored["targets"]))
+        metric = Metric.of(self.metric, self.p, self.metric_params)
+        database = Database.of(restored_rows(stored["rows"]))
+        self._keep(self._index(self.algorithm_, database, metric))
+
     def _fit_rows(self, X: Any, y: Any, features: Sequence[str | int] | None) -> Self:
         self._check_parameters()
         with restored_on_error(self):
@@ -83,7 +109,7 @@ class NeighborModel(BaseEstimator, ABC):
             self.effective_metric_ = metric.name
             self.effective_metric_params_ = dict(metric.parameters)
             self._start(dataset)
-            self._keep(build_index(self.algorithm, Database.of(dataset), metric, self.leaf_size))
+            self._keep(self._index(self.algorithm, Database.of(dataset), metric))
         return self
 
     def _add_rows(self, X: Any, y: Any, features: Sequence[str | int] | None) -> Self:
@@ -95,6 +121,9 @@ class NeighborModel(BaseEstimator, ABC):
             self._extend(dataset)
             self._keep(self.index_.add(dataset))
         return self
+
+    def _index(self, algorithm: str, database: Database, metric: Metric) -> Index:
+        return build_index(algorithm, database, metric, self.leaf_size, self.n_probe)
 
     def _keep(self, index: Index) -> None:
         self.index_ = index
@@ -123,6 +152,7 @@ class NeighborModel(BaseEstimator, ABC):
     def _check_parameters(self) -> None:
         check_choice(self, "algorithm", ALGORITHMS)
         check_number(self, "leaf_size", 1, integer=True)
+        check_number(self, "n_probe", 1, integer=True, optional=True)
         check_number(self, "p", 1)
 
     def __sklearn_tags__(self) -> Any:

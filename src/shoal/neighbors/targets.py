@@ -1,5 +1,6 @@
 """The targets of a model's rows."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +42,16 @@ class Targets:
             dtype = dataset.source.columns[values].dtype
             values = gathered(dataset, _target_of, dtype, np.zeros((), dtype)[()])
         return cls(values.reshape(len(values), -1), values.ndim == 1)
+
+    @classmethod
+    def restored(cls, stored: Mapping[str, Any]) -> "Targets":
+        """The targets that were `stored`."""
+        return cls(np.stack(stored["values"], axis=1), stored["is_1d"])
+
+    def stored(self) -> dict[str, Any]:
+        """The targets for a model file, which holds text by columns."""
+        columns = [np.ascontiguousarray(column) for column in self.values.T]
+        return {"values": columns, "is_1d": self.is_1d}
 
     def add(self, other: "Targets") -> "Targets":
         """These, followed by others."""

@@ -1,0 +1,101 @@
+"""The rows of a dataset by group, in memory or on disk."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from shoal._typing import AnyArray, Float64Array, Int32Array, Int64Array
+from shoal.data.block import Block
+from shoal.data.dataset import Dataset
+from shoal.data.row_storage import RowArrays, RowFile, RowStorage
+from shoal.engines.local import LocalEngine
+from shoal.neighbors.index import local_engine
+from shoal.statistics.row_groups import RowGroups
+
+#: Rows of files that take no more of the engine's memory than this are grouped there.
+_MEMORY_SHARE = 1 / 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GroupMembers:
+    """The rows of one dataset, group by group.
+
+    Parameters
+    ----------
+    storage : RowStorage
+        Rows in the order of their groups, numbered by place.
+    starts : ndarray of shape (n_groups + 1,), int64
+        Where each group begins.
+    n_places : int
+        Places of the dataset, dropped rows included.
+    """
+
+    storage: RowStorage
+    starts: Int64Array
+    n_places: int
+
+    @property
+    def is_on_disk(self) -> bool:
+        return isinstance(self.storage, RowFile)
+
+    def read(self, group: int) -> Iterator[tuple[AnyArray, Int64Array]]:
+        """The rows of a group and their places, strip by strip."""
+        start, stop = self.starts[group : group + 2].tolist()
+        if start < stop:
+            yield from self.storage.read(start, stop)
+
+
+def members_of(
+    dataset: Dataset, centers: AnyArray, first_place: int
+) -> tuple[GroupMembers, Float64Array]:
+    """The rows of `dataset`, each in the group of its nearest centre, and the radii of groups.
+
+    Two passes: one says how many rows each group has, the other puts them there.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    centers : ndarray of shape (n_groups, n_features)
+        Of the type of the dataset.
+    first_place : int
+        Place of the first row.
+    """
+    engine = local_engine()
+    groups = RowGroups(centers)
+    extents = engine.fold(dataset, groups)
+    starts = np.concatenate([[0], np.cumsum(extents.counts)])
+    storage = _storage(dataset, int(starts[-1]), engine)
+    next_place = starts[:-1].copy()
+    for block, found in engine.map_blocks(dataset, groups.groups_of):
+        _put(storage, next_place, block, found, first_place)
+    if isinstance(storage, RowFile):
+        engine.release(dataset)
+    return GroupMembers(storage, starts, dataset.n_rows), extents.radii
+
+
+def _storage(dataset: Dataset, n_rows: int, engine: LocalEngine) -> RowStorage:
+    """Room for rows: in memory where they are anyway, or are few."""
+    n_bytes = n_rows * dataset.n_features * dataset.dtype.itemsize
+    is_small = n_bytes <= engine.memory_bytes * _MEMORY_SHARE
+    kind = RowArrays if dataset.source.in_process or is_small else RowFile
+    return kind(n_rows, dataset.n_features, dataset.dtype)
+
+
+def _put(
+    storage: RowStorage,
+    next_place: Int64Array,
+    block: Block,
+    groups: Int32Array,
+    first_place: int,
+) -> None:
+    """Put the rows of a block behind those that their groups have already."""
+    order = np.argsort(groups, kind="stable")
+    places = block.row_numbers + first_place
+    found, starts, counts = np.unique(groups[order], return_index=True, return_counts=True)
+    for group, start, count in zip(found, starts, counts, strict=True):
+        which = order[start : start + count]
+        rows = block.X[which]
+        dense = rows if isinstance(rows, np.ndarray) else rows.toarray()
+        storage.write(int(next_place[group]), dense, places[which])
+        next_place[group] += count
