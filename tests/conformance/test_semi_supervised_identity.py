@@ -84,7 +84,7 @@ def learnt(name, X, y):
 
 @pytest.fixture(scope="module", name="X")
 def all_rows():
-    return rows(8_000)
+    return rows(4_000)
 
 
 @pytest.fixture(scope="module", name="y")
