@@ -23,7 +23,15 @@ DEPENDENCIES = (
     "typer",
     "xxhash",
 )
-OPTIONAL_DEPENDENCIES = ("dask", "distributed", "cryptography", "matplotlib", "pandas", "polars")
+OPTIONAL_DEPENDENCIES = (
+    "dask",
+    "distributed",
+    "cryptography",
+    "matplotlib",
+    "faiss-cpu",
+    "pandas",
+    "polars",
+)
 
 
 def show_versions() -> None:
