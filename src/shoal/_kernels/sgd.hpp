@@ -144,11 +144,55 @@ template <class T, class Column> struct SparseRows {
     }
 };
 
+// Finite where the loss is finite, as in scikit-learn.
+constexpr double steepest = 1e12;
+
+template <class Loss>
+inline double slope(double parameter, double y, double raw) {
+    // In the first lane: to spread a number over all of them takes time that the next step waits.
+    const Doubles found = Loss{parameter}(Doubles{y}, Doubles{raw}).gradient;
+    return clamp(found, -steepest, steepest)[0];
+}
+
+// As far as steps can tell: they wait for the one before, and this takes half as long as the loss.
+template <> inline double slope<HalfBinomial>(double, double y, double raw) {
+    return (logistic(Doubles{raw}) - y)[0];
+}
+
+// What visit.operator()<Loss>() returns for the loss of this name; nothing (false, null) where there
+// is none, or one whose outputs depend on each other.
+template <class Visit> constexpr auto with_loss(std::string_view name, Visit visit) {
+    decltype(visit.template operator()<Hinge>()) found{};
+    const auto match = [&]<class Loss>(std::string_view of_loss) {
+        if (name == of_loss) found = visit.template operator()<Loss>();
+    };
+    match.template operator()<HalfSquaredError>("half_squared_error");
+    match.template operator()<Huber>("huber");
+    match.template operator()<EpsilonInsensitive>("epsilon_insensitive");
+    match.template operator()<SquaredEpsilonInsensitive>("squared_epsilon_insensitive");
+    match.template operator()<Quantile>("quantile");
+    match.template operator()<HalfPoisson>("half_poisson");
+    match.template operator()<HalfGamma>("half_gamma");
+    match.template operator()<HalfBinomial>("half_binomial");
+    match.template operator()<Hinge>("hinge");
+    match.template operator()<SquaredHinge>("squared_hinge");
+    match.template operator()<ModifiedHuber>("modified_huber");
+    match.template operator()<Perceptron>("perceptron");
+    return found;
+}
+
+using Slope = double (*)(double parameter, double y, double raw);
+
+constexpr Slope find_slope(std::string_view name) {
+    return with_loss(name, []<class Loss>() -> Slope { return slope<Loss>; });
+}
+
 enum class Schedule : int { constant, optimal, invscaling };
 
 struct SgdSettings {
+    std::string_view loss;
     TermsFunction terms;
-    double (*slope)(double parameter, double y, double raw);
+    Slope slope;
     double parameter;
     double negative, positive;  // targets of the two sides, where there are several outputs
     Schedule schedule;
@@ -196,41 +240,6 @@ struct Visits {
         x.template prefetch<3>(order[std::min(position + rows_ahead, rows - 1)]);
     }
 };
-
-// Finite where the loss is finite, as in scikit-learn.
-constexpr double steepest = 1e12;
-
-template <class Loss>
-double slope(double parameter, double y, double raw) {
-    const Doubles found = Loss{parameter}(broadcast(y), broadcast(raw)).gradient;
-    return std::clamp(found[0], -steepest, steepest);
-}
-
-struct NamedSlope {
-    std::string_view name;
-    double (*slope)(double parameter, double y, double raw);
-};
-
-// Null where there is no such loss, or one whose outputs depend on each other.
-constexpr auto find_slope(std::string_view name) {
-    constexpr NamedSlope slopes[] = {
-        {"half_squared_error", slope<HalfSquaredError>},
-        {"huber", slope<Huber>},
-        {"epsilon_insensitive", slope<EpsilonInsensitive>},
-        {"squared_epsilon_insensitive", slope<SquaredEpsilonInsensitive>},
-        {"quantile", slope<Quantile>},
-        {"half_poisson", slope<HalfPoisson>},
-        {"half_gamma", slope<HalfGamma>},
-        {"half_binomial", slope<HalfBinomial>},
-        {"hinge", slope<Hinge>},
-        {"squared_hinge", slope<SquaredHinge>},
-        {"modified_huber", slope<ModifiedHuber>},
-        {"perceptron", slope<Perceptron>},
-    };
-    for (const NamedSlope &named : slopes)
-        if (named.name == name) return named.slope;
-    return decltype(NamedSlope::slope){nullptr};
-}
 
 // The sum of the losses that steps meet, evaluated many at a time.
 class LossSum {
@@ -297,7 +306,7 @@ inline double target_of(const SgdSettings &settings, Index outputs, Index output
 
 constexpr Index rates_at_once = 256;
 
-// Calls step(row, next row or -1, rate) for each row.
+// Calls step(row, rate) for each row.
 template <class Rows, class T, class Step>
 inline void for_each_step(const Rows &x, const Visits &visits, const SgdSettings &settings,
                           SgdWeights<T> &weights, Step step) {
@@ -307,8 +316,7 @@ inline void for_each_step(const Rows &x, const Visits &visits, const SgdSettings
         learning_rates(settings, weights.steps, count, rates);
         for (Index r = 0; r < count; ++r) {
             visits.prefetch(x, first + r);
-            const Index at = first + r;
-            step(visits.row(at), at + 1 < visits.rows ? visits.row(at + 1) : -1, rates[r]);
+            step(visits.row(first + r), rates[r]);
             weights.steps += 1.0;
         }
     }
@@ -348,51 +356,39 @@ void move_intercepts(const SgdSettings &settings, SgdWeights<T> &weights,
     }
 }
 
-// A step's product waits for the whole step before it, unless it is found from what that step
-// started from: x' (s w + c x) = s (x' w) + c (x' x). Both products are at hand before c is known,
-// which makes the wait of two steps that of one. L1 is not linear, so there it cannot be done.
+// Truncates weights after each step.
 template <class T>
-void descend(const DenseRows<T> &x, const Visits &visits, const SgdSettings &settings,
-             SgdWeights<T> &weights) {
+void descend_one_by_one(const DenseRows<T> &x, const Visits &visits, const SgdSettings &settings,
+                        SgdWeights<T> &weights) {
     const Index columns = weights.columns;
     LossSum losses(settings);
-    std::vector<double> moves(weights.outputs), products(weights.outputs);
-    const auto find_products = [&](Index row) {
-        for (Index k = 0; k < weights.outputs; ++k) products[k] = x.dot(row, weights.of(k));
-    };
-    if (visits.rows) find_products(visits.row(0));
-    for_each_step(x, visits, settings, weights, [&](Index row, Index next, double rate) {
+    std::vector<double> moves(weights.outputs);
+    for_each_step(x, visits, settings, weights, [&](Index row, double rate) {
         find_moves(row, rate, visits, settings, weights, losses, moves.data(),
-                   [&](Index k) { return products[k]; });
-        const T shrink = T(shrinkage(settings, rate));
-        const bool is_linear = !weights.received && next >= 0;
-        const double with_next = is_linear ? x.dot(next, x.row(row)) : 0.0;
+                   [&](Index k) { return x.dot(row, weights.of(k)); });
         weights.due += rate * settings.l1;
         for (Index k = 0; k < weights.outputs; ++k) {
             T *w = weights.of(k);
-            const T move = T(moves[k]);
-            if (is_linear) products[k] = shrink * x.dot(next, w) + move * with_next;
-            shrink_and_add(w, shrink, x.row(row), move, columns);
-            if (weights.received)
-                for (Index j = 0; j < columns; ++j)
-                    w[j] = T(truncated(w[j], weights.due, weights.received[k * columns + j]));
+            shrink_and_add(w, T(shrinkage(settings, rate)), x.row(row), T(moves[k]), columns);
+            for (Index j = 0; j < columns; ++j)
+                w[j] = T(truncated(w[j], weights.due, weights.received[k * columns + j]));
             if (averages(settings, weights))
                 for (Index j = 0; j < columns; ++j) weights.total[k * columns + j] += w[j];
         }
-        if (!is_linear && next >= 0) find_products(next);
         move_intercepts(settings, weights, moves.data());
     });
     weights.loss += losses.result();
 }
 
+constexpr double least_scale = 1e-6;
+
 // Shrinks all weights by shrinking their scale, which moves into the weights before it is too small
 // to divide by. Sums over steps are brought up to date before.
 template <class T>
 void shrink(SgdWeights<T> &weights, double factor) {
-    constexpr double least = 1e-6;
     const double scale = weights.scale * factor;
     weights.scale = scale;
-    if (scale >= least) return;
+    if (scale >= least_scale) return;
     for (Index i = 0; i < weights.outputs * weights.columns; ++i) {
         if (weights.total) weights.total[i] += weights.scale_total * weights.coef[i];
         weights.coef[i] *= T(scale);
@@ -410,7 +406,7 @@ void descend(const SparseRows<T, Column> &x, const Visits &visits, const SgdSett
     const Index columns = weights.columns;
     LossSum losses(settings);
     std::vector<double> moves(weights.outputs);
-    for_each_step(x, visits, settings, weights, [&](Index row, Index, double rate) {
+    for_each_step(x, visits, settings, weights, [&](Index row, double rate) {
         find_moves(row, rate, visits, settings, weights, losses, moves.data(),
                    [&](Index k) { return weights.scale * x.dot(row, weights.of(k)); });
         shrink(weights, shrinkage(settings, rate));

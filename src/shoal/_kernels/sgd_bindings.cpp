@@ -4,6 +4,7 @@
 #include "bindings.hpp"
 #include "sgd.hpp"
 #include "sgd_batches.hpp"
+#include "sgd_groups.hpp"
 #include "strips.hpp"
 #include "window_order.hpp"
 
@@ -29,10 +30,10 @@ Index position(const std::string &name, std::initializer_list<std::string_view> 
     return found - names.begin();
 }
 
-SgdSettings sgd_settings(const nb::dict &from) {
+SgdSettings sgd_settings(const nb::dict &from, const std::string &loss) {
     const auto number = [&](const char *key) { return value_of<double>(from, key); };
-    const auto loss = value_of<std::string>(from, "loss");
     const SgdSettings settings{
+        loss,
         find_loss(loss),
         find_slope(loss),
         number("parameter"),
@@ -186,7 +187,8 @@ template <class T> void bind_dense(nb::module_ &m) {
         [](Strided<T> x_, Optional<Input<int32_t>> order, Input<double> target,
            Optional<Input<double>> weight, nb::dict settings, nb::dict weights) {
             const auto x = matrix(x_);
-            const auto sgd = sgd_settings(settings);
+            const auto loss = value_of<std::string>(settings, "loss");
+            const auto sgd = sgd_settings(settings, loss);
             const auto batch = batch_settings(settings);
             const auto far_ahead = value_of<Index>(settings, "rows_ahead");
             require(far_ahead > 0, "rows_ahead must be positive");
@@ -206,7 +208,8 @@ template <class T, class Column> void bind_csr(nb::module_ &m) {
            Optional<Input<int32_t>> order, Input<double> target, Optional<Input<double>> weight,
            nb::dict settings, nb::dict weights) {
             const auto x = csr_matrix(data, indices, indptr, columns);
-            const auto sgd = sgd_settings(settings);
+            const auto loss = value_of<std::string>(settings, "loss");
+            const auto sgd = sgd_settings(settings, loss);
             const auto batch = batch_settings(settings);
             const auto far_ahead = value_of<Index>(settings, "rows_ahead");
             require(far_ahead > 0, "rows_ahead must be positive");
