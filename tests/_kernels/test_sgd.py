@@ -32,14 +32,14 @@ def descended(X, y, how, *, order=None, weight=None, n_outputs=1, kernels=_kerne
     start = Weights.zeros(np.zeros((n_outputs, X.shape[1]), X.dtype), np.zeros(n_outputs), how)
     names = ("coef", "intercept", "received", "total", "intercept_total", "first", "second")
     held = {name: getattr(start, name) for name in names}
-    counters = held["counters"] = np.array([0.0, 0.0, 0.0, 0.0, 1.0, 0.0])
-    settings = {name: getattr(how, name) for name in how.__slots__} | {"rows_ahead": 16}
+    counters = held["counters"] = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0])
+    settings = {name: getattr(how, name) for name in how.__slots__} | {"rows_ahead": 16, "is_first": True}
     y = np.ascontiguousarray(y, dtype=float)
     if sparse.issparse(X):
         kernels.sgd_csr(X.data, X.indices, X.indptr, X.shape[1], order, y, weight, settings, held)
         if held["total"] is not None:
-            held["total"] += counters[5] * held["coef"]
-        held["coef"] *= X.dtype.type(counters[4])
+            held["total"] += counters[6] * held["coef"]
+        held["coef"] *= X.dtype.type(counters[5])
     else:
         kernels.sgd(X, order, y, weight, settings, held)
     return held
@@ -201,9 +201,12 @@ def test_mini_batches_follow_the_papers(optimizer, form):
 
 def test_losses_met_are_summed():
     X, y, weight = rng.normal(size=(300, 5)), rng.normal(size=300), rng.random(300)
-    found = descended(X, y, learning(rate=0.0), weight=weight)
-    np.testing.assert_allclose(found["counters"][2], (weight * y**2 / 2).sum(), rtol=1e-12)
-    np.testing.assert_allclose(found["counters"][3], weight.sum(), rtol=1e-12)
+    start = learning(rate=0.0)
+    loss, of_zeros = (weight * y**2 / 2).sum(), descended(X, y, start, weight=weight)["counters"]
+    np.testing.assert_allclose(of_zeros[2:5], [loss, loss, weight.sum()], rtol=1e-12)
+    found = descended(X, y, learning(rate=0.1), weight=weight)["counters"]
+    assert found[2] != loss
+    np.testing.assert_allclose(found[3:5], [loss, weight.sum()], rtol=1e-12)
 
 
 def test_orders_are_random_permutations():

@@ -200,13 +200,14 @@ struct SgdSettings {
     double l2, l1;
     double intercept_factor;  // of the rate, 0 without intercept
     double average_from;      // first step whose weights are averaged
+    bool is_first;            // whether the losses of a model of zeros are wanted
 };
 
-// Sums that steps add to: their number, what L1 has due of every weight, the losses met and the
-// weights of their rows; and for sparse rows the scale of the weights and its sum over the steps
+// Sums that steps add to: their number, what L1 has due of every weight, the losses met and those of
+// a model of zeros, the weights of their rows; and for sparse rows the scale of the weights and its sum over the steps
 // that are averaged.
 struct SgdCounters {
-    double steps, due, loss, weight, scale, scale_total;
+    double steps, due, loss, first_loss, weight, scale, scale_total;
 };
 
 // What steps change. Weights are scale * coef, so that a sparse step need not touch them all.
@@ -241,7 +242,7 @@ struct Visits {
     }
 };
 
-// The sum of the losses that steps meet, evaluated many at a time.
+// Sums of the losses that steps meet, evaluated many at a time.
 class LossSum {
   public:
     explicit LossSum(const SgdSettings &settings) : settings_(settings) {}
@@ -251,9 +252,9 @@ class LossSum {
         if (++count_ == most) flush();
     }
 
-    double result() {
+    void add_to(SgdCounters &counters) {
         flush();
-        return sum_;
+        counters.loss += sum_, counters.first_loss += first_sum_;
     }
 
   private:
@@ -261,16 +262,26 @@ class LossSum {
 
     void flush() {
         for (int i = count_; i % lanes; ++i) y_[i] = raw_[i] = 0.0;
-        settings_.terms(settings_.parameter, {(count_ + lanes - 1) / lanes * lanes, most, 1, 1, y_,
-                                              raw_, value_, gradient_, nullptr});
-        for (int i = 0; i < count_; ++i) sum_ += weight_[i] * value_[i];
+        sum_ += sum();
+        if (settings_.is_first) {
+            std::fill_n(raw_, count_, 0.0);
+            first_sum_ += sum();
+        }
         count_ = 0;
+    }
+
+    double sum() const {
+        double value[most], gradient[most], sum = 0.0;
+        settings_.terms(settings_.parameter, {(count_ + lanes - 1) / lanes * lanes, most, 1, 1, y_,
+                                              raw_, value, gradient, nullptr});
+        for (int i = 0; i < count_; ++i) sum += weight_[i] * value[i];
+        return sum;
     }
 
     const SgdSettings &settings_;
     int count_ = 0;
-    double sum_ = 0.0;
-    double y_[most], raw_[most], weight_[most], value_[most], gradient_[most];
+    double sum_ = 0.0, first_sum_ = 0.0;
+    double y_[most], raw_[most], weight_[most];
 };
 
 // Learning rates of `count` steps after the first `steps`; whole vectors are written.
@@ -377,7 +388,7 @@ void descend_one_by_one(const DenseRows<T> &x, const Visits &visits, const SgdSe
         }
         move_intercepts(settings, weights, moves.data());
     });
-    weights.loss += losses.result();
+    losses.add_to(weights);
 }
 
 constexpr double least_scale = 1e-6;
@@ -432,7 +443,7 @@ void descend(const SparseRows<T, Column> &x, const Visits &visits, const SgdSett
         if (averages(settings, weights)) weights.scale_total += weights.scale;
         move_intercepts(settings, weights, moves.data());
     });
-    weights.loss += losses.result();
+    losses.add_to(weights);
 }
 
 }  // namespace shoal

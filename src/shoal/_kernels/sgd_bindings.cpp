@@ -48,6 +48,7 @@ SgdSettings sgd_settings(const nb::dict &from, const std::string &loss) {
         number("l1"),
         number("intercept_factor"),
         number("average_from"),
+        value_of<bool>(from, "is_first"),
     };
     require(settings.terms && settings.slope, "there is no loss of one output called " + loss);
     return settings;
@@ -90,14 +91,14 @@ template <class T> class HeldWeights {
           intercept_total_(array_of<Output<double>>(from, "intercept_total")), columns_(columns) {
         require_shape(coef_, outputs(), columns, "coef");
         require_length(intercept_, outputs(), "intercept");
-        require_length(counters_, 6, "counters");
+        require_length(counters_, 7, "counters");
         require(bool(total_) == bool(intercept_total_), "total and intercept_total go together");
         if (intercept_total_) require_length(*intercept_total_, outputs(), "intercept_total");
     }
 
     SgdWeights<T> weights() const {
         const double *c = counters_.data();
-        return {{c[0], c[1], c[2], c[3], c[4], c[5]},
+        return {{c[0], c[1], c[2], c[3], c[4], c[5], c[6]},
                 outputs(),
                 columns_,
                 coef_.data(),
@@ -117,8 +118,8 @@ template <class T> class HeldWeights {
 
     void keep(const SgdCounters &found) const {
         double *c = counters_.data();
-        c[0] = found.steps, c[1] = found.due, c[2] = found.loss;
-        c[3] = found.weight, c[4] = found.scale, c[5] = found.scale_total;
+        c[0] = found.steps, c[1] = found.due, c[2] = found.loss, c[3] = found.first_loss;
+        c[4] = found.weight, c[5] = found.scale, c[6] = found.scale_total;
     }
 
   private:

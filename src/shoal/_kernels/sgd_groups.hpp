@@ -157,7 +157,7 @@ template <class T> class GroupDescent {
             for (Index j = 0; j < weights_.columns; ++j)
                 weights_.of(k)[j] = T(scale_ * of(k)[j]);
         weights_.steps += double(visits_.rows);
-        weights_.loss += losses_.result();
+        losses_.add_to(weights_);
     }
 
   private:
