@@ -11,6 +11,7 @@
 
 #include "losses.hpp"
 #include "matrix.hpp"
+#include "unroll.hpp"
 
 namespace shoal {
 
@@ -128,16 +129,24 @@ template <class T, class Column> struct SparseRows {
     }
     // Four sums, so that additions do not wait for each other.
     double dot(Index i, const T *w) const {
-        T sums[4]{};
-        Index at = x.indptr[i];
-        const Index end = x.indptr[i + 1];
-        for (; at + 4 <= end; at += 4)
-            for (int l = 0; l < 4; ++l) sums[l] += x.data[at + l] * w[x.indices[at + l]];
-        for (; at < end; ++at) sums[0] += x.data[at] * w[x.indices[at]];
+        typedef T Four __attribute__((vector_size(4 * sizeof(T))));
+        const T *const value = x.data + x.indptr[i];
+        const Column *const j = x.indices + x.indptr[i];
+        const Index n = x.indptr[i + 1] - x.indptr[i];
+        Four sums{};
+        Index e = 0;
+        for (; e + 4 <= n; e += 4)
+            sums += load_vector<Four>(value + e) *
+                    Four{w[j[e]], w[j[e + 1]], w[j[e + 2]], w[j[e + 3]]};
+        for (; e < n; ++e) sums[0] += value[e] * w[j[e]];
         return (sums[0] + sums[2]) + (sums[1] + sums[3]);
     }
     void add_to(T *w, Index i, double c) const {
-        for_each(i, [&](Column j, T value) { w[j] += value * T(c); });
+        const T factor = T(c), *const value = x.data + x.indptr[i];
+        const Column *const j = x.indices + x.indptr[i];
+        const Index n = x.indptr[i + 1] - x.indptr[i];
+#pragma GCC unroll 4
+        for (Index e = 0; e < n; ++e) w[j[e]] += value[e] * factor;
     }
     template <class Visit> void for_each(Index i, Visit visit) const {
         for (Index at = x.indptr[i]; at < x.indptr[i + 1]; ++at) visit(x.indices[at], x.data[at]);

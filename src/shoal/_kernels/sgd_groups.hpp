@@ -7,7 +7,6 @@
 #pragma once
 
 #include "sgd.hpp"
-#include "unroll.hpp"
 
 namespace shoal {
 
