@@ -34,7 +34,8 @@ def descended(X, y, how, *, order=None, weight=None, n_outputs=1, kernels=_kerne
     names = ("coef", "intercept", "received", "total", "intercept_total", "first", "second")
     held = {name: getattr(start, name) for name in names}
     counters = held["counters"] = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0])
-    settings = {name: getattr(how, name) for name in how.__slots__} | {"rows_ahead": 16, "is_first": True}
+    settings = {name: getattr(how, name) for name in how.__slots__}
+    settings |= {"rows_ahead": 16, "is_first": True}
     y = np.ascontiguousarray(y, dtype=float)
     if sparse.issparse(X):
         kernels.sgd_csr(X.data, X.indices, X.indptr, X.shape[1], order, y, weight, settings, held)

@@ -59,10 +59,10 @@ def test_dropped_rows_are_not_visited_and_move_no_window():
         assert found.n_rows == kept.sum()
         # Steps are taken in groups that begin with a window, which has other rows here.
         np.testing.assert_allclose(found.weights.coef, expected.weights.coef, rtol=1e-12)
-    for windows in (windows, Windows(64, 16, 5)):
-        first = ran(dataset, windows, max_rows=64).weights.coef
+    for visited in (windows, Windows(64, 16, 5)):
+        first = ran(dataset, visited, max_rows=64).weights.coef
         for max_rows in (640, 960):
-            found = ran(dataset, windows, max_rows=max_rows)
+            found = ran(dataset, visited, max_rows=max_rows)
             np.testing.assert_array_equal(found.weights.coef, first)
 
 

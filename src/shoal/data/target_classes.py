@@ -6,7 +6,6 @@ import numpy as np
 
 from shoal._typing import AnyArray, Float64Array, Int64Array
 
-
 #: Up to so many labels, comparing all targets with each is faster than to search for each target.
 _FEW_LABELS = 8
 
