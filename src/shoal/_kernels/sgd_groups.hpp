@@ -73,9 +73,9 @@ template <class T> class RowGroup {
     }
 
     // w <- w + sum over rows of c x.
-    void add_to(T *w, const double *c) const {
+    void add_to(T *w, const T *c) const {
         FourLanes<T> factor;
-        unroll<steps_at_once>([&](auto r) SHOAL_INLINE { factor[r] = T(c[r]) - Lanes<T>{}; });
+        unroll<steps_at_once>([&](auto r) SHOAL_INLINE { factor[r] = c[r] - Lanes<T>{}; });
         for_each_vector<steps_at_once>([&](Index j, const FourLanes<T> &x) SHOAL_INLINE {
             const auto moved =
                 ((x[0] * factor[0] + x[1] * factor[1]) + x[2] * factor[2]) + x[3] * factor[3];
@@ -124,9 +124,12 @@ template <class T> class RowGroup {
     T rests_[steps_at_once][lanes_of<T>]{};
 };
 
-// Of one output: what is taken of each row of a group, and the intercept after that step.
-struct Moves {
+// Of one output: what is added of each row, in all and to what coef holds; the intercept after that
+// step. The former are read one by one, as they were written: a load of several would wait until
+// all of them have left the processor.
+template <class T> struct Moves {
     double move[steps_at_once], intercept[steps_at_once];
+    T coef[steps_at_once];
 };
 
 // Steps that do not truncate weights. These are scale * coef, with coef filled up to whole vectors,
@@ -184,10 +187,29 @@ template <class T> class GroupDescent {
 
     void visit(const RowGroup<T> &rows, RowGroup<T> &next, Index first) {
         const Index count = std::clamp<Index>(visits_.rows - first, 0, steps_at_once);
+        const double shrunk = find_shares(rows);
         for (Index k = 0; k < weights_.outputs; ++k) (this->*take_steps_)(rows, next, first, count, k);
         for (Index r = 0; r < count; ++r) weights_.weight += rows.weight[r];
         if (weights_.total) add_to_totals(rows, first, count);
-        move(rows);
+        scale_ = shrunk;
+        if (folds(shrunk)) {
+            for (T &w : coef_) w *= T(shrunk);
+            scale_ = 1.0;
+        }
+        for (Index k = 0; k < weights_.outputs; ++k) rows.add_to(of(k), moves_[k].coef);
+    }
+
+    // Scales that are too small to divide by move into coef.
+    static bool folds(double scale) { return scale < least_scale; }
+
+    // What of each row's move coef gets, as later steps shrink what earlier ones have added. Returns
+    // the scale after these steps.
+    double find_shares(const RowGroup<T> &rows) {
+        double left = 1.0;
+        for (int r = steps_at_once; r-- > 0; left *= rows.shrink[r]) share_[r] = left;
+        const double shrunk = scale_ * left, inverse = folds(shrunk) ? 1.0 : 1.0 / shrunk;
+        for (double &share : share_) share *= inverse;
+        return shrunk;
     }
 
     // While a step waits for the one before, a row of the next group is looked at.
@@ -206,28 +228,11 @@ template <class T> class GroupDescent {
                     product[l] = rows.shrink[i] * product[l] + move * rows.gram[i][l];
             });
             moves_[k].move[i] = move, moves_[k].intercept[i] = intercept;
+            moves_[k].coef[i] = T(move * share_[i]);
             if (i < count) losses_.add(y, raw, rows.weight[i]);
             if (k == 0) prepare(next, first + steps_at_once, i);
         });
         weights_.intercept[k] = intercept;
-    }
-
-    // Later steps shrink what earlier ones have added.
-    void move(const RowGroup<T> &rows) {
-        double left[steps_at_once], shrunk = 1.0;
-        for (int r = steps_at_once; r-- > 0; shrunk *= rows.shrink[r]) left[r] = shrunk;
-        scale_ *= shrunk;
-        if (scale_ < least_scale) {
-            for (T &w : coef_) w *= T(scale_);
-            scale_ = 1.0;
-        }
-        const double inverse = 1.0 / scale_;
-        for (double &share : left) share *= inverse;
-        for (Index k = 0; k < weights_.outputs; ++k) {
-            double c[steps_at_once];
-            for (int r = 0; r < steps_at_once; ++r) c[r] = moves_[k].move[r] * left[r];
-            rows.add_to(of(k), c);
-        }
     }
 
     // The weights after each step, of those that are averaged.
@@ -255,7 +260,8 @@ template <class T> class GroupDescent {
     Index width_;
     std::vector<T> coef_;
     double scale_ = 1.0;
-    std::vector<Moves> moves_;
+    std::vector<Moves<T>> moves_;
+    double share_[steps_at_once];
     RowGroup<T> groups_[2];
     void (GroupDescent::*take_steps_)(const RowGroup<T> &, RowGroup<T> &, Index, Index, Index);
     double rates_[rates_at_once], shrinks_[rates_at_once];
