@@ -168,8 +168,8 @@ template <> inline double slope<HalfBinomial>(double, double y, double raw) {
     return (logistic(Doubles{raw}) - y)[0];
 }
 
-// What visit.operator()<Loss>() returns for the loss of this name; nothing (false, null) where there
-// is none, or one whose outputs depend on each other.
+// What visit.operator()<Loss>() returns for the loss of this name; null where there is none, or one
+// whose outputs depend on each other.
 template <class Visit> constexpr auto with_loss(std::string_view name, Visit visit) {
     decltype(visit.template operator()<Hinge>()) found{};
     const auto match = [&]<class Loss>(std::string_view of_loss) {
@@ -213,8 +213,8 @@ struct SgdSettings {
 };
 
 // Sums that steps add to: their number, what L1 has due of every weight, the losses met and those of
-// a model of zeros, the weights of their rows; and for sparse rows the scale of the weights and its sum over the steps
-// that are averaged.
+// a model of zeros, and the weights of their rows; for sparse rows also the scale of the weights and
+// its sum over the steps that are averaged.
 struct SgdCounters {
     double steps, due, loss, first_loss, weight, scale, scale_total;
 };

@@ -24,10 +24,12 @@ template <class T> using FourLanes = std::array<Lanes<T>, steps_at_once>;
 // The sums over the lanes of four vectors, each (l, l + 4), then + 2, then + 1.
 [[gnu::always_inline]] inline void fold(FourLanes<float> s, double *to) {
     const auto half = [](Lanes<float> v) SHOAL_INLINE {
-        return __builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7);
+        return __builtin_shufflevector(v, v, 0, 1, 2, 3) +
+               __builtin_shufflevector(v, v, 4, 5, 6, 7);
     };
     const auto quarter = [](Quad<float> a, Quad<float> b) SHOAL_INLINE {
-        return __builtin_shufflevector(a, b, 0, 4, 1, 5) + __builtin_shufflevector(a, b, 2, 6, 3, 7);
+        return __builtin_shufflevector(a, b, 0, 4, 1, 5) +
+               __builtin_shufflevector(a, b, 2, 6, 3, 7);
     };
     const Quad<float> ab = quarter(half(s[0]), half(s[1])), cd = quarter(half(s[2]), half(s[3]));
     const Quad<float> found = __builtin_shufflevector(ab, cd, 0, 1, 4, 5) +
@@ -181,14 +183,16 @@ template <class T> class GroupDescent {
 
     void find_rates(Index first) {
         learning_rates(settings_, weights_.steps + double(first), rates_at_once, rates_);
-        for (Index r = std::max<Index>(visits_.rows - first, 0); r < rates_at_once; ++r) rates_[r] = 0.0;
+        for (Index r = std::max<Index>(visits_.rows - first, 0); r < rates_at_once; ++r)
+            rates_[r] = 0.0;
         for (Index r = 0; r < rates_at_once; ++r) shrinks_[r] = shrinkage(settings_, rates_[r]);
     }
 
     void visit(const RowGroup<T> &rows, RowGroup<T> &next, Index first) {
         const Index count = std::clamp<Index>(visits_.rows - first, 0, steps_at_once);
         const double shrunk = find_shares(rows);
-        for (Index k = 0; k < weights_.outputs; ++k) (this->*take_steps_)(rows, next, first, count, k);
+        for (Index k = 0; k < weights_.outputs; ++k)
+            (this->*take_steps_)(rows, next, first, count, k);
         for (Index r = 0; r < count; ++r) weights_.weight += rows.weight[r];
         if (weights_.total) add_to_totals(rows, first, count);
         scale_ = shrunk;
@@ -214,7 +218,8 @@ template <class T> class GroupDescent {
 
     // While a step waits for the one before, a row of the next group is looked at.
     template <class Loss>
-    void take_steps(const RowGroup<T> &rows, RowGroup<T> &next, Index first, Index count, Index k) {
+    void take_steps(const RowGroup<T> &rows, RowGroup<T> &next, Index first, Index count,
+                    Index k) {
         double product[steps_at_once], intercept = weights_.intercept[k];
         rows.find_products(of(k), product);
         unroll<steps_at_once>([&](auto i) SHOAL_INLINE { product[i] *= scale_; });

@@ -32,9 +32,7 @@ inline Doubles abs(Doubles x) {
 
 // a > b ? a : b, and b where one is NaN. GCC 12 does not see that there is an instruction for it.
 inline Doubles max(Doubles a, Doubles b) {
-#if defined(__AVX512F__)
-    return _mm512_max_pd(a, b);
-#elif defined(__AVX__)
+#if defined(__AVX__) && !defined(__AVX512F__)
     return _mm256_max_pd(a, b);
 #else
     return a > b ? a : b;
@@ -42,9 +40,7 @@ inline Doubles max(Doubles a, Doubles b) {
 }
 
 inline Doubles min(Doubles a, Doubles b) {
-#if defined(__AVX512F__)
-    return _mm512_min_pd(a, b);
-#elif defined(__AVX__)
+#if defined(__AVX__) && !defined(__AVX512F__)
     return _mm256_min_pd(a, b);
 #else
     return a < b ? a : b;
