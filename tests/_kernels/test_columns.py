@@ -85,6 +85,16 @@ def test_range_of_no_rows_is_unchanged():
 
 
 @dtypes
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_csr_range_names_the_first_value_that_is_not_finite(bad, dtype):
+    data, indices = np.ones(5000, dtype), np.zeros(5000, np.int32)
+    data[[3777, 4999]] = bad
+    minimum, maximum = empty_range(1)
+    assert _kernels.column_range_csr(data, indices, minimum, maximum, np.zeros(1, np.int64)) == 3777
+    assert minimum[0] == np.inf
+
+
+@dtypes
 @pytest.mark.parametrize("index", [np.int32, np.int64])
 def test_csr_range_counts_stored_values(index, dtype):
     X = scipy.sparse.random(200, 9, 0.2, "csr", dtype, rng=3)

@@ -27,19 +27,21 @@ def learning(loss="half_squared_error", **settings):
     return Learning(loss, **(defaults | settings))
 
 
-def descended(X, y, how, *, order=None, weight=None, n_outputs=1, kernels=_kernels):
+def descended(X, y, how, *, order=None, weight=None, n_outputs=1, kernels=_kernels, start=0.0):
     """Coefficients, intercepts, all arrays and counters after a window."""
-    start = Weights.zeros(np.zeros((n_outputs, X.shape[1]), X.dtype), np.zeros(n_outputs), how)
+    coef = np.full((n_outputs, X.shape[1]), start, X.dtype)
+    start = Weights.zeros(coef, np.zeros(n_outputs), how)
     names = ("coef", "intercept", "received", "total", "intercept_total", "first", "second")
     held = {name: getattr(start, name) for name in names}
-    counters = held["counters"] = np.array([0.0, 0.0, 0.0, 0.0, 1.0, 0.0])
-    settings = {name: getattr(how, name) for name in how.__slots__} | {"rows_ahead": 16}
+    counters = held["counters"] = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0])
+    settings = {name: getattr(how, name) for name in how.__slots__}
+    settings |= {"rows_ahead": 16, "is_first": True}
     y = np.ascontiguousarray(y, dtype=float)
     if sparse.issparse(X):
         kernels.sgd_csr(X.data, X.indices, X.indptr, X.shape[1], order, y, weight, settings, held)
         if held["total"] is not None:
-            held["total"] += counters[5] * held["coef"]
-        held["coef"] *= X.dtype.type(counters[4])
+            held["total"] += counters[6] * held["coef"]
+        held["coef"] *= X.dtype.type(counters[5])
     else:
         kernels.sgd(X, order, y, weight, settings, held)
     return held
@@ -107,6 +109,57 @@ def test_penalties_weights_and_averages(form, l1, l2):
     np.testing.assert_allclose(found["total"][0], total, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(found["intercept"][0], b, rtol=1e-9)
     assert not l1 or l2 > 1 or (found["coef"] == 0).any()
+
+
+LOSSES = (
+    "half_squared_error",
+    "huber",
+    "epsilon_insensitive",
+    "squared_epsilon_insensitive",
+    "quantile",
+    "half_poisson",
+    "half_gamma",
+    "half_binomial",
+    "hinge",
+    "squared_hinge",
+    "modified_huber",
+    "perceptron",
+)
+
+
+def derivative(loss, y, raw):
+    value, gradient, hessian = np.empty(1), np.empty((1, 1)), np.empty((1, 1))
+    raw = np.array([[raw]])
+    _kernels.loss_terms(loss, 0.1, np.array([y]), raw, value, gradient, hessian)
+    return gradient[0, 0]
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 3, 4, 5, 27, 258])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_groups_of_rows_are_learnt_from_one_by_one(loss, n_rows):
+    X, weight = rng.normal(size=(n_rows, 13)), rng.random(n_rows)
+    y, order = rng.choice([0.0, 1.0], n_rows), rng.permutation(n_rows).astype(np.int32)
+    how = learning(loss, schedule="optimal", rate=1.0, offset=10.0, l2=0.5, average_from=3.0)
+    found = descended(X, y, how, order=order, weight=weight)
+    w, b, total, intercept_total = np.zeros(13), 0.0, np.zeros(13), 0.0
+    for t, row in enumerate(order):
+        rate = 1 / (10.0 + t)
+        step = rate * weight[row] * derivative(loss, y[row], X[row] @ w + b)
+        w, b = w * (1 - rate * 0.5) - step * X[row], b - step
+        total, intercept_total = total + w * (t >= 2), intercept_total + b * (t >= 2)
+    assert found["counters"][0] == n_rows
+    for name, expected in (("coef", w), ("total", total)):
+        np.testing.assert_allclose(found[name][0], expected, rtol=1e-12, atol=1e-13)
+    for name, expected in (("intercept", b), ("intercept_total", intercept_total)):
+        np.testing.assert_allclose(found[name][0], expected, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("raw", [-1e3, -700.0, -30.0, 0.0, 30.0, 700.0, 1e3])
+def test_slopes_of_the_log_loss_saturate(raw):
+    for y in (0.0, 1.0):
+        found = descended(np.array([[raw]]), [y], learning("half_binomial", rate=1.0), start=1.0)
+        expected = -derivative("half_binomial", y, raw)
+        np.testing.assert_allclose(found["intercept"][0], expected, rtol=1e-15, atol=1.2e-16)
 
 
 def test_sparse_rows_that_touch_few_weights():
@@ -201,9 +254,12 @@ def test_mini_batches_follow_the_papers(optimizer, form):
 
 def test_losses_met_are_summed():
     X, y, weight = rng.normal(size=(300, 5)), rng.normal(size=300), rng.random(300)
-    found = descended(X, y, learning(rate=0.0), weight=weight)
-    np.testing.assert_allclose(found["counters"][2], (weight * y**2 / 2).sum(), rtol=1e-12)
-    np.testing.assert_allclose(found["counters"][3], weight.sum(), rtol=1e-12)
+    start = learning(rate=0.0)
+    loss, of_zeros = (weight * y**2 / 2).sum(), descended(X, y, start, weight=weight)["counters"]
+    np.testing.assert_allclose(of_zeros[2:5], [loss, loss, weight.sum()], rtol=1e-12)
+    found = descended(X, y, learning(rate=0.1), weight=weight)["counters"]
+    assert found[2] != loss
+    np.testing.assert_allclose(found[3:5], [loss, weight.sum()], rtol=1e-12)
 
 
 def test_orders_are_random_permutations():

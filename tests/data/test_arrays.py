@@ -47,6 +47,14 @@ def test_sparse_pieces_are_views():
     assert np.shares_memory(piece.indices, X.indices)
 
 
+@pytest.mark.parametrize("columns", [[0], [4], [8], [3, 7], [5, 2]])
+def test_columns_of_sparse_rows(columns):
+    X = sparse.random(50, 9, 0.3, "csr", random_state=0).multiply(np.arange(9) < 8).tocsr()
+    found = first_piece(ArraySource(X), columns, 50)
+    assert found.shape == (50, len(columns))
+    np.testing.assert_array_equal(found.toarray(), X.toarray()[:, columns])
+
+
 def test_masked_entries_are_nan():
     X = np.ma.masked_equal(np.arange(6).reshape(3, 2), 4)
     np.testing.assert_array_equal(

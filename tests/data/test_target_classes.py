@@ -20,7 +20,14 @@ def read(dataset):
 
 
 @pytest.mark.parametrize(
-    "labels", [np.array([-1, 5, 7]), np.array([False, True]), np.array(["x", "yy"])]
+    "labels",
+    [
+        np.array([-1, 5, 7]),
+        np.array([False, True]),
+        np.array(["x", "yy"]),
+        np.arange(-30, 30, 3),
+        np.array(list("abcdefghijkl"), dtype=object),
+    ],
 )
 def test_positions(labels):
     classes = TargetClasses(labels, np.zeros(len(labels)))
@@ -29,8 +36,10 @@ def test_positions(labels):
 
 @pytest.mark.parametrize("unknown", [-9, 6, 99])
 def test_unknown_labels(unknown):
-    classes = TargetClasses(np.array([-1, 5, 7]), np.zeros(3))
-    np.testing.assert_array_equal(classes.positions(np.array([5, unknown])), [1, -1])
+    for labels in (np.array([-1, 5, 7]), np.array([-1, 5, *range(7, 90, 2)])):
+        classes = TargetClasses(labels, np.zeros(len(labels)))
+        np.testing.assert_array_equal(classes.positions(np.array([5, unknown + 0.5])), [1, -1])
+        np.testing.assert_array_equal(classes.positions(np.array([5, 2 * unknown])), [1, -1])
 
 
 @pytest.mark.parametrize("weighted", [False, True])

@@ -34,6 +34,13 @@ def test_is_numpys(kind, weighted):
     np.testing.assert_array_equal(found.weights, expected if weighted else np.bincount(places))
 
 
+def test_labels_that_come_late_are_found():
+    target = np.array([0, 0, 1, 1, 0, 5, 5, -2, 0])
+    found = fold(Classes(), open_dataset(X[:9], target=target), max_rows=2)
+    np.testing.assert_array_equal(found.labels, [-2, 0, 1, 5])
+    np.testing.assert_array_equal(found.weights, [1, 4, 2, 2])
+
+
 def test_continuous_targets_are_no_classes():
     with pytest.raises(DataError, match=r"Unknown label type: continuous.* 0\.5"):
         fold(Classes(), open_dataset(X, target=np.where(np.arange(200) == 150, 0.5, 1.0)))

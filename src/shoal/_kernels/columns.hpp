@@ -145,17 +145,46 @@ int64_t column_range(const Matrix<T> &x, double *minimum, double *maximum) {
     return -1;
 }
 
-// The same for stored values only, which it also counts; the position is that in `data`.
+// The first value that is not finite, -1 if all are. Without branches within a run of values.
+template <class T> int64_t first_not_finite(const T *values, int64_t n) {
+    using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
+    constexpr Bits exponent = std::bit_cast<Bits>(std::numeric_limits<T>::infinity());
+    constexpr int64_t run = 1024;
+    for (int64_t first = 0; first < n; first += run) {
+        const int64_t end = std::min(first + run, n);
+        Bits found = 0;
+        for (int64_t p = first; p < end; ++p)
+            found |= (std::bit_cast<Bits>(values[p]) & exponent) == exponent;
+        if (!found) continue;
+        for (int64_t p = first; p < end; ++p)
+            if (!std::isfinite(values[p])) return p;
+    }
+    return -1;
+}
+
+// The same for stored values only, which it also counts; the position is that in `data`. What is
+// known of a column lies together.
 template <class T, class Column>
-int64_t column_range(const T *data, const Column *indices, int64_t n, double *minimum,
-                     double *maximum, int64_t *counts) {
-    for (int64_t p = 0; p < n; ++p)
-        if (!std::isfinite(data[p])) return p;
+int64_t column_range(const T *data, const Column *indices, int64_t n, int64_t columns,
+                     double *minimum, double *maximum, int64_t *counts) {
+    const int64_t bad = first_not_finite(data, n);
+    if (bad >= 0) return bad;
+    struct Extremes {
+        T low = std::numeric_limits<T>::infinity(), high = -std::numeric_limits<T>::infinity();
+        int64_t count = 0;
+    };
+    std::vector<Extremes> extremes(columns);
     for (int64_t p = 0; p < n; ++p) {
-        const int64_t j = indices[p];
-        minimum[j] = std::min<double>(minimum[j], data[p]) + 0.0;
-        maximum[j] = std::max<double>(maximum[j], data[p]) + 0.0;
-        ++counts[j];
+        Extremes &of_column = extremes[indices[p]];
+        const T value = data[p];
+        of_column.low = std::min(value, of_column.low);
+        of_column.high = std::max(value, of_column.high);
+        ++of_column.count;
+    }
+    for (int64_t j = 0; j < columns; ++j) {
+        minimum[j] = std::min<double>(minimum[j], extremes[j].low) + 0.0;
+        maximum[j] = std::max<double>(maximum[j], extremes[j].high) + 0.0;
+        counts[j] += extremes[j].count;
     }
     return -1;
 }

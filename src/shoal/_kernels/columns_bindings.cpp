@@ -75,8 +75,8 @@ void bind_csr(nb::module_ &m) {
             require_within<Column>(indices.data(), stored, 0, columns, "indices");
             require_length(maximum, columns, "maximum");
             require_length(counts, columns, "counts");
-            return column_range(data.data(), indices.data(), stored, minimum.data(), maximum.data(),
-                                counts.data());
+            return column_range(data.data(), indices.data(), stored, columns, minimum.data(),
+                                maximum.data(), counts.data());
         },
         "data"_a.noconvert(), "indices"_a.noconvert(), "minimum"_a.noconvert(),
         "maximum"_a.noconvert(), "counts"_a.noconvert(), nb::call_guard<nb::gil_scoped_release>());

@@ -11,6 +11,7 @@
 
 #include "losses.hpp"
 #include "matrix.hpp"
+#include "unroll.hpp"
 
 namespace shoal {
 
@@ -128,27 +129,79 @@ template <class T, class Column> struct SparseRows {
     }
     // Four sums, so that additions do not wait for each other.
     double dot(Index i, const T *w) const {
-        T sums[4]{};
-        Index at = x.indptr[i];
-        const Index end = x.indptr[i + 1];
-        for (; at + 4 <= end; at += 4)
-            for (int l = 0; l < 4; ++l) sums[l] += x.data[at + l] * w[x.indices[at + l]];
-        for (; at < end; ++at) sums[0] += x.data[at] * w[x.indices[at]];
+        typedef T Four __attribute__((vector_size(4 * sizeof(T))));
+        const T *const value = x.data + x.indptr[i];
+        const Column *const j = x.indices + x.indptr[i];
+        const Index n = x.indptr[i + 1] - x.indptr[i];
+        Four sums{};
+        Index e = 0;
+        for (; e + 4 <= n; e += 4)
+            sums += load_vector<Four>(value + e) *
+                    Four{w[j[e]], w[j[e + 1]], w[j[e + 2]], w[j[e + 3]]};
+        for (; e < n; ++e) sums[0] += value[e] * w[j[e]];
         return (sums[0] + sums[2]) + (sums[1] + sums[3]);
     }
     void add_to(T *w, Index i, double c) const {
-        for_each(i, [&](Column j, T value) { w[j] += value * T(c); });
+        const T factor = T(c), *const value = x.data + x.indptr[i];
+        const Column *const j = x.indices + x.indptr[i];
+        const Index n = x.indptr[i + 1] - x.indptr[i];
+#pragma GCC unroll 4
+        for (Index e = 0; e < n; ++e) w[j[e]] += value[e] * factor;
     }
     template <class Visit> void for_each(Index i, Visit visit) const {
         for (Index at = x.indptr[i]; at < x.indptr[i + 1]; ++at) visit(x.indices[at], x.data[at]);
     }
 };
 
+// Finite where the loss is finite, as in scikit-learn.
+constexpr double steepest = 1e12;
+
+template <class Loss>
+inline double slope(double parameter, double y, double raw) {
+    // In the first lane: to spread a number over all of them takes time that the next step waits.
+    const Doubles found = Loss{parameter}(Doubles{y}, Doubles{raw}).gradient;
+    return clamp(found, -steepest, steepest)[0];
+}
+
+// As far as steps can tell: they wait for the one before, and this takes half as long as the loss.
+template <> inline double slope<HalfBinomial>(double, double y, double raw) {
+    return (logistic(Doubles{raw}) - y)[0];
+}
+
+// What visit.operator()<Loss>() returns for the loss of this name; null where there is none, or one
+// whose outputs depend on each other.
+template <class Visit> constexpr auto with_loss(std::string_view name, Visit visit) {
+    decltype(visit.template operator()<Hinge>()) found{};
+    const auto match = [&]<class Loss>(std::string_view of_loss) {
+        if (name == of_loss) found = visit.template operator()<Loss>();
+    };
+    match.template operator()<HalfSquaredError>("half_squared_error");
+    match.template operator()<Huber>("huber");
+    match.template operator()<EpsilonInsensitive>("epsilon_insensitive");
+    match.template operator()<SquaredEpsilonInsensitive>("squared_epsilon_insensitive");
+    match.template operator()<Quantile>("quantile");
+    match.template operator()<HalfPoisson>("half_poisson");
+    match.template operator()<HalfGamma>("half_gamma");
+    match.template operator()<HalfBinomial>("half_binomial");
+    match.template operator()<Hinge>("hinge");
+    match.template operator()<SquaredHinge>("squared_hinge");
+    match.template operator()<ModifiedHuber>("modified_huber");
+    match.template operator()<Perceptron>("perceptron");
+    return found;
+}
+
+using Slope = double (*)(double parameter, double y, double raw);
+
+constexpr Slope find_slope(std::string_view name) {
+    return with_loss(name, []<class Loss>() -> Slope { return slope<Loss>; });
+}
+
 enum class Schedule : int { constant, optimal, invscaling };
 
 struct SgdSettings {
+    std::string_view loss;
     TermsFunction terms;
-    double (*slope)(double parameter, double y, double raw);
+    Slope slope;
     double parameter;
     double negative, positive;  // targets of the two sides, where there are several outputs
     Schedule schedule;
@@ -156,13 +209,14 @@ struct SgdSettings {
     double l2, l1;
     double intercept_factor;  // of the rate, 0 without intercept
     double average_from;      // first step whose weights are averaged
+    bool is_first;            // whether the losses of a model of zeros are wanted
 };
 
-// Sums that steps add to: their number, what L1 has due of every weight, the losses met and the
-// weights of their rows; and for sparse rows the scale of the weights and its sum over the steps
-// that are averaged.
+// Sums that steps add to: their number, what L1 has due of every weight, the losses met and those of
+// a model of zeros, and the weights of their rows; for sparse rows also the scale of the weights and
+// its sum over the steps that are averaged.
 struct SgdCounters {
-    double steps, due, loss, weight, scale, scale_total;
+    double steps, due, loss, first_loss, weight, scale, scale_total;
 };
 
 // What steps change. Weights are scale * coef, so that a sparse step need not touch them all.
@@ -197,42 +251,7 @@ struct Visits {
     }
 };
 
-// Finite where the loss is finite, as in scikit-learn.
-constexpr double steepest = 1e12;
-
-template <class Loss>
-double slope(double parameter, double y, double raw) {
-    const Doubles found = Loss{parameter}(broadcast(y), broadcast(raw)).gradient;
-    return std::clamp(found[0], -steepest, steepest);
-}
-
-struct NamedSlope {
-    std::string_view name;
-    double (*slope)(double parameter, double y, double raw);
-};
-
-// Null where there is no such loss, or one whose outputs depend on each other.
-constexpr auto find_slope(std::string_view name) {
-    constexpr NamedSlope slopes[] = {
-        {"half_squared_error", slope<HalfSquaredError>},
-        {"huber", slope<Huber>},
-        {"epsilon_insensitive", slope<EpsilonInsensitive>},
-        {"squared_epsilon_insensitive", slope<SquaredEpsilonInsensitive>},
-        {"quantile", slope<Quantile>},
-        {"half_poisson", slope<HalfPoisson>},
-        {"half_gamma", slope<HalfGamma>},
-        {"half_binomial", slope<HalfBinomial>},
-        {"hinge", slope<Hinge>},
-        {"squared_hinge", slope<SquaredHinge>},
-        {"modified_huber", slope<ModifiedHuber>},
-        {"perceptron", slope<Perceptron>},
-    };
-    for (const NamedSlope &named : slopes)
-        if (named.name == name) return named.slope;
-    return decltype(NamedSlope::slope){nullptr};
-}
-
-// The sum of the losses that steps meet, evaluated many at a time.
+// Sums of the losses that steps meet, evaluated many at a time.
 class LossSum {
   public:
     explicit LossSum(const SgdSettings &settings) : settings_(settings) {}
@@ -242,9 +261,9 @@ class LossSum {
         if (++count_ == most) flush();
     }
 
-    double result() {
+    void add_to(SgdCounters &counters) {
         flush();
-        return sum_;
+        counters.loss += sum_, counters.first_loss += first_sum_;
     }
 
   private:
@@ -252,16 +271,26 @@ class LossSum {
 
     void flush() {
         for (int i = count_; i % lanes; ++i) y_[i] = raw_[i] = 0.0;
-        settings_.terms(settings_.parameter, {(count_ + lanes - 1) / lanes * lanes, most, 1, 1, y_,
-                                              raw_, value_, gradient_, nullptr});
-        for (int i = 0; i < count_; ++i) sum_ += weight_[i] * value_[i];
+        sum_ += sum();
+        if (settings_.is_first) {
+            std::fill_n(raw_, count_, 0.0);
+            first_sum_ += sum();
+        }
         count_ = 0;
+    }
+
+    double sum() const {
+        double value[most], gradient[most], sum = 0.0;
+        settings_.terms(settings_.parameter, {(count_ + lanes - 1) / lanes * lanes, most, 1, 1, y_,
+                                              raw_, value, gradient, nullptr});
+        for (int i = 0; i < count_; ++i) sum += weight_[i] * value[i];
+        return sum;
     }
 
     const SgdSettings &settings_;
     int count_ = 0;
-    double sum_ = 0.0;
-    double y_[most], raw_[most], weight_[most], value_[most], gradient_[most];
+    double sum_ = 0.0, first_sum_ = 0.0;
+    double y_[most], raw_[most], weight_[most];
 };
 
 // Learning rates of `count` steps after the first `steps`; whole vectors are written.
@@ -297,7 +326,7 @@ inline double target_of(const SgdSettings &settings, Index outputs, Index output
 
 constexpr Index rates_at_once = 256;
 
-// Calls step(row, next row or -1, rate) for each row.
+// Calls step(row, rate) for each row.
 template <class Rows, class T, class Step>
 inline void for_each_step(const Rows &x, const Visits &visits, const SgdSettings &settings,
                           SgdWeights<T> &weights, Step step) {
@@ -307,8 +336,7 @@ inline void for_each_step(const Rows &x, const Visits &visits, const SgdSettings
         learning_rates(settings, weights.steps, count, rates);
         for (Index r = 0; r < count; ++r) {
             visits.prefetch(x, first + r);
-            const Index at = first + r;
-            step(visits.row(at), at + 1 < visits.rows ? visits.row(at + 1) : -1, rates[r]);
+            step(visits.row(first + r), rates[r]);
             weights.steps += 1.0;
         }
     }
@@ -348,51 +376,39 @@ void move_intercepts(const SgdSettings &settings, SgdWeights<T> &weights,
     }
 }
 
-// A step's product waits for the whole step before it, unless it is found from what that step
-// started from: x' (s w + c x) = s (x' w) + c (x' x). Both products are at hand before c is known,
-// which makes the wait of two steps that of one. L1 is not linear, so there it cannot be done.
+// Truncates weights after each step.
 template <class T>
-void descend(const DenseRows<T> &x, const Visits &visits, const SgdSettings &settings,
-             SgdWeights<T> &weights) {
+void descend_one_by_one(const DenseRows<T> &x, const Visits &visits, const SgdSettings &settings,
+                        SgdWeights<T> &weights) {
     const Index columns = weights.columns;
     LossSum losses(settings);
-    std::vector<double> moves(weights.outputs), products(weights.outputs);
-    const auto find_products = [&](Index row) {
-        for (Index k = 0; k < weights.outputs; ++k) products[k] = x.dot(row, weights.of(k));
-    };
-    if (visits.rows) find_products(visits.row(0));
-    for_each_step(x, visits, settings, weights, [&](Index row, Index next, double rate) {
+    std::vector<double> moves(weights.outputs);
+    for_each_step(x, visits, settings, weights, [&](Index row, double rate) {
         find_moves(row, rate, visits, settings, weights, losses, moves.data(),
-                   [&](Index k) { return products[k]; });
-        const T shrink = T(shrinkage(settings, rate));
-        const bool is_linear = !weights.received && next >= 0;
-        const double with_next = is_linear ? x.dot(next, x.row(row)) : 0.0;
+                   [&](Index k) { return x.dot(row, weights.of(k)); });
         weights.due += rate * settings.l1;
         for (Index k = 0; k < weights.outputs; ++k) {
             T *w = weights.of(k);
-            const T move = T(moves[k]);
-            if (is_linear) products[k] = shrink * x.dot(next, w) + move * with_next;
-            shrink_and_add(w, shrink, x.row(row), move, columns);
-            if (weights.received)
-                for (Index j = 0; j < columns; ++j)
-                    w[j] = T(truncated(w[j], weights.due, weights.received[k * columns + j]));
+            shrink_and_add(w, T(shrinkage(settings, rate)), x.row(row), T(moves[k]), columns);
+            for (Index j = 0; j < columns; ++j)
+                w[j] = T(truncated(w[j], weights.due, weights.received[k * columns + j]));
             if (averages(settings, weights))
                 for (Index j = 0; j < columns; ++j) weights.total[k * columns + j] += w[j];
         }
-        if (!is_linear && next >= 0) find_products(next);
         move_intercepts(settings, weights, moves.data());
     });
-    weights.loss += losses.result();
+    losses.add_to(weights);
 }
+
+constexpr double least_scale = 1e-6;
 
 // Shrinks all weights by shrinking their scale, which moves into the weights before it is too small
 // to divide by. Sums over steps are brought up to date before.
 template <class T>
 void shrink(SgdWeights<T> &weights, double factor) {
-    constexpr double least = 1e-6;
     const double scale = weights.scale * factor;
     weights.scale = scale;
-    if (scale >= least) return;
+    if (scale >= least_scale) return;
     for (Index i = 0; i < weights.outputs * weights.columns; ++i) {
         if (weights.total) weights.total[i] += weights.scale_total * weights.coef[i];
         weights.coef[i] *= T(scale);
@@ -410,7 +426,7 @@ void descend(const SparseRows<T, Column> &x, const Visits &visits, const SgdSett
     const Index columns = weights.columns;
     LossSum losses(settings);
     std::vector<double> moves(weights.outputs);
-    for_each_step(x, visits, settings, weights, [&](Index row, Index, double rate) {
+    for_each_step(x, visits, settings, weights, [&](Index row, double rate) {
         find_moves(row, rate, visits, settings, weights, losses, moves.data(),
                    [&](Index k) { return weights.scale * x.dot(row, weights.of(k)); });
         shrink(weights, shrinkage(settings, rate));
@@ -436,7 +452,7 @@ void descend(const SparseRows<T, Column> &x, const Visits &visits, const SgdSett
         if (averages(settings, weights)) weights.scale_total += weights.scale;
         move_intercepts(settings, weights, moves.data());
     });
-    weights.loss += losses.result();
+    losses.add_to(weights);
 }
 
 }  // namespace shoal

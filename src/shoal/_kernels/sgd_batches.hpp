@@ -128,7 +128,7 @@ void descend_in_batches(const Rows &x, const Visits &visits, const SgdSettings &
         follow(gradient, rule, settings, weights, moments);
         weights.steps += 1.0;
     }
-    weights.loss += losses.result();
+    losses.add_to(weights);
 }
 
 template <class Rows, class T>

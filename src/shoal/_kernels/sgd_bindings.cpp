@@ -4,6 +4,7 @@
 #include "bindings.hpp"
 #include "sgd.hpp"
 #include "sgd_batches.hpp"
+#include "sgd_groups.hpp"
 #include "strips.hpp"
 #include "window_order.hpp"
 
@@ -29,10 +30,10 @@ Index position(const std::string &name, std::initializer_list<std::string_view> 
     return found - names.begin();
 }
 
-SgdSettings sgd_settings(const nb::dict &from) {
+SgdSettings sgd_settings(const nb::dict &from, const std::string &loss) {
     const auto number = [&](const char *key) { return value_of<double>(from, key); };
-    const auto loss = value_of<std::string>(from, "loss");
     const SgdSettings settings{
+        loss,
         find_loss(loss),
         find_slope(loss),
         number("parameter"),
@@ -47,6 +48,7 @@ SgdSettings sgd_settings(const nb::dict &from) {
         number("l1"),
         number("intercept_factor"),
         number("average_from"),
+        value_of<bool>(from, "is_first"),
     };
     require(settings.terms && settings.slope, "there is no loss of one output called " + loss);
     return settings;
@@ -89,14 +91,14 @@ template <class T> class HeldWeights {
           intercept_total_(array_of<Output<double>>(from, "intercept_total")), columns_(columns) {
         require_shape(coef_, outputs(), columns, "coef");
         require_length(intercept_, outputs(), "intercept");
-        require_length(counters_, 6, "counters");
+        require_length(counters_, 7, "counters");
         require(bool(total_) == bool(intercept_total_), "total and intercept_total go together");
         if (intercept_total_) require_length(*intercept_total_, outputs(), "intercept_total");
     }
 
     SgdWeights<T> weights() const {
         const double *c = counters_.data();
-        return {{c[0], c[1], c[2], c[3], c[4], c[5]},
+        return {{c[0], c[1], c[2], c[3], c[4], c[5], c[6]},
                 outputs(),
                 columns_,
                 coef_.data(),
@@ -116,8 +118,8 @@ template <class T> class HeldWeights {
 
     void keep(const SgdCounters &found) const {
         double *c = counters_.data();
-        c[0] = found.steps, c[1] = found.due, c[2] = found.loss;
-        c[3] = found.weight, c[4] = found.scale, c[5] = found.scale_total;
+        c[0] = found.steps, c[1] = found.due, c[2] = found.loss, c[3] = found.first_loss;
+        c[4] = found.weight, c[5] = found.scale, c[6] = found.scale_total;
     }
 
   private:
@@ -186,7 +188,8 @@ template <class T> void bind_dense(nb::module_ &m) {
         [](Strided<T> x_, Optional<Input<int32_t>> order, Input<double> target,
            Optional<Input<double>> weight, nb::dict settings, nb::dict weights) {
             const auto x = matrix(x_);
-            const auto sgd = sgd_settings(settings);
+            const auto loss = value_of<std::string>(settings, "loss");
+            const auto sgd = sgd_settings(settings, loss);
             const auto batch = batch_settings(settings);
             const auto far_ahead = value_of<Index>(settings, "rows_ahead");
             require(far_ahead > 0, "rows_ahead must be positive");
@@ -206,7 +209,8 @@ template <class T, class Column> void bind_csr(nb::module_ &m) {
            Optional<Input<int32_t>> order, Input<double> target, Optional<Input<double>> weight,
            nb::dict settings, nb::dict weights) {
             const auto x = csr_matrix(data, indices, indptr, columns);
-            const auto sgd = sgd_settings(settings);
+            const auto loss = value_of<std::string>(settings, "loss");
+            const auto sgd = sgd_settings(settings, loss);
             const auto batch = batch_settings(settings);
             const auto far_ahead = value_of<Index>(settings, "rows_ahead");
             require(far_ahead > 0, "rows_ahead must be positive");

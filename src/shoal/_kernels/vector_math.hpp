@@ -29,8 +29,24 @@ inline Doubles broadcast(double value) { return value - Doubles{}; }
 inline Doubles abs(Doubles x) {
     return std::bit_cast<Doubles>(std::bit_cast<Integers>(x) & INT64_MAX);
 }
-inline Doubles max(Doubles a, Doubles b) { return a > b ? a : b; }
-inline Doubles min(Doubles a, Doubles b) { return a < b ? a : b; }
+
+// a > b ? a : b, and b where one is NaN. GCC 12 does not see that there is an instruction for it.
+inline Doubles max(Doubles a, Doubles b) {
+#if defined(__AVX__) && !defined(__AVX512F__)
+    return _mm256_max_pd(a, b);
+#else
+    return a > b ? a : b;
+#endif
+}
+
+inline Doubles min(Doubles a, Doubles b) {
+#if defined(__AVX__) && !defined(__AVX512F__)
+    return _mm256_min_pd(a, b);
+#else
+    return a < b ? a : b;
+#endif
+}
+
 inline Doubles clamp(Doubles x, double low, double high) {
     return min(max(x, broadcast(low)), broadcast(high));
 }
@@ -58,29 +74,44 @@ template <size_t terms> inline Doubles polynomial(const double (&c)[terms], Doub
 // ln 2 in two parts: products of the first with integers below 2^11 are exact.
 constexpr double ln2_high = 0x1.62e42fefa38p-1, ln2_low = 0x1.ef35793c7673p-45;
 
-// e^x, at most the largest double: it saturates instead of overflowing.
-//
-// x = k ln 2 + r with |r| <= ln 2 / 2, where the Taylor series 1 + (r + r^2 (1 / 2 + r / 6 + ...))
-// to the 13th power leaves 2^-57. The factor 2^k comes in two, each a normal double, so that small
-// results underflow gradually.
-inline Doubles exp(Doubles x) {
+// x = k ln 2 + r with |r| <= ln 2 / 2: the word of k, biased, and e^r, whose Taylor series
+// 1 + (r + r^2 (1 / 2 + r / 6 + ...)) to the 13th power leaves 2^-57.
+struct ReducedExp {
+    Words biased_k;
+    Doubles of_rest;
+};
+
+inline ReducedExp reduced_exp(Doubles x) {
     constexpr double taylor[] = {1.0 / 2,        1.0 / 6,         1.0 / 24,      1.0 / 120,
                                  1.0 / 720,      1.0 / 5040,      1.0 / 40320,   1.0 / 362880,
                                  1.0 / 3628800,  1.0 / 39916800,  1.0 / 479001600,
                                  1.0 / 6227020800};
-    x = clamp(x, -746.0, 0x1.62e42fefa39efp+9);
     const Doubles rounded = fma(x, broadcast(0x1.71547652b82fep+0), broadcast(rounder));
     const Doubles k = rounded - rounder;
-    const Doubles r = fma(-k, broadcast(ln2_low), fma(-k, broadcast(ln2_high), x));
+    const Doubles r = fma(k, broadcast(-ln2_low), fma(k, broadcast(-ln2_high), x));
+    return {std::bit_cast<Words>(rounded), 1.0 + fma(r * r, polynomial(taylor, r), r)};
+}
+
+// e^x, at most the largest double: it saturates instead of overflowing. The factor 2^k comes in two,
+// each a normal double, so that small results underflow gradually.
+inline Doubles exp(Doubles x) {
+    const auto [biased_k, of_rest] = reduced_exp(clamp(x, -746.0, 0x1.62e42fefa39efp+9));
     // Shifts of unsigned words are logical, so k is made positive by an even number.
     constexpr uint64_t even = 4096, exponent_bias = 1023;
-    const Words raised = std::bit_cast<Words>(rounded) - bias + even;
+    const Words raised = biased_k - bias + even;
     const Words half = raised >> 1, rest = raised - half;
     const auto power = [](Words p) {
         return std::bit_cast<Doubles>((p - even / 2 + exponent_bias) << 52);
     };
-    const Doubles e = 1.0 + fma(r * r, polynomial(taylor, r), r);
-    return e * power(half) * power(rest);
+    return of_rest * power(half) * power(rest);
+}
+
+// 1 / (1 + e^-x), within 2^-53: small results have fewer digits, for fewer operations.
+inline Doubles logistic(Doubles x) {
+    const auto [biased_k, of_rest] = reduced_exp(clamp(-x, -700.0, 700.0));
+    // Adding k to the exponent, where both the factor and the product are normal.
+    const Words e = std::bit_cast<Words>(of_rest) + ((biased_k - bias) << 52);
+    return 1.0 / (1.0 + std::bit_cast<Doubles>(e));
 }
 
 // log((1 + s) / (1 - s)) = 2 s (1 + s^2 / 3 + s^4 / 5 + ...) for |s| <= 3 - 2 sqrt(2), where the

@@ -175,4 +175,14 @@ def _take_columns(X: Matrix, columns: Sequence[int]) -> Matrix:
     first = columns[0] if columns else 0
     if isinstance(X, np.ndarray) and columns == list(range(first, first + len(columns))):
         return X[:, first : first + len(columns)]
+    if len(columns) == 1 and sparse.issparse(X):
+        return _column(X, columns[0])
     return X[:, columns]
+
+
+def _column(X: sparse.csr_array, column: int) -> sparse.csr_array:
+    """One column, shape (n_rows, 1), many times as fast as by an index."""
+    places = np.flatnonzero(X.indices == column)
+    ends = np.searchsorted(places, X.indptr).astype(X.indptr.dtype)
+    of_column = (X.data[places], np.zeros(len(places), dtype=X.indices.dtype), ends)
+    return sparse.csr_array(of_column, shape=(X.shape[0], 1))

@@ -6,6 +6,20 @@ import numpy as np
 
 from shoal._typing import AnyArray, Float64Array, Int64Array
 
+#: Up to so many labels, comparing all targets with each is faster than to search for each target.
+_FEW_LABELS = 8
+
+
+def positions(labels: AnyArray, target: AnyArray) -> Int64Array:
+    """Where among sorted labels each target is, shape (n_rows,); -1 where it is none of them."""
+    if len(labels) > _FEW_LABELS:
+        found = np.minimum(np.searchsorted(labels, target), len(labels) - 1)
+        return np.where(labels[found] == target, found, -1)
+    places = np.full(len(target), -1, dtype=np.int64)
+    for place, label in enumerate(labels):
+        np.putmask(places, target == label, place)
+    return places
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TargetClasses:
@@ -36,8 +50,7 @@ class TargetClasses:
 
     def positions(self, target: AnyArray) -> Int64Array:
         """Where among the labels each target is, -1 where it is none of them."""
-        found = np.minimum(np.searchsorted(self.labels, target), len(self.labels) - 1)
-        return np.where(self.labels[found] == target, found, -1)
+        return positions(self.labels, target)
 
     def __repr__(self) -> str:
         # Part of a dataset's fingerprint, so nothing may be left out.

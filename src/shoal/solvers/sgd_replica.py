@@ -126,9 +126,14 @@ class Windows:
     def cut(self, cell: Cell, block: Block) -> Iterator[tuple[int, slice]]:
         """The windows of a block of a cell: number of their first row, and their rows."""
         first = block.first_row - (block.first_row - cell.first_row) % self.rows
-        last = int(block.rows[-1]) if block.rows is not None else first + block.n_rows - 1
+        if block.rows is None:
+            for start in range(first, block.first_row + block.n_rows, self.rows):
+                begin, end = start - block.first_row, start + self.rows - block.first_row
+                yield start, slice(max(begin, 0), min(end, block.n_rows))
+            return
+        last = int(block.rows[-1])
         starts = range(first, last + 1, self.rows)
-        bounds = np.searchsorted(block.row_numbers, [*starts, last + 1])
+        bounds = np.searchsorted(block.rows, [*starts, last + 1])
         for start, begin, end in zip(starts, bounds, bounds[1:], strict=False):
             if begin < end:
                 yield start, slice(int(begin), int(end))
@@ -283,14 +288,16 @@ class _Run:
         self._replica = replica
         start = replica.weights
         learning = replica.learning
-        self._settings = asdict(learning) | {"rows_ahead": replica.windows.group_rows}
+        self._settings = asdict(learning) | {
+            "rows_ahead": replica.windows.group_rows,
+            "is_first": replica.epoch == 0,
+        }
         self._arrays: dict[str, Any] = {
             name: None if getattr(start, name) is None else getattr(start, name).copy()
             for name in _ARRAYS
         }
-        self._counters = np.array([start.n_steps, start.due, 0.0, 0.0, 1.0, 0.0])
+        self._counters = np.array([start.n_steps, start.due, 0.0, 0.0, 0.0, 1.0, 0.0])
         self._n_rows = 0
-        self._first_loss = 0.0
 
     def visit(self, block: Block, rows: slice, order: Int32Array | None) -> None:
         """Take the steps of a window."""
@@ -316,12 +323,10 @@ class _Run:
                 held,
             )
         self._n_rows += rows.stop - rows.start if order is None else len(order)
-        if self._replica.epoch == 0:
-            self._first_loss += self._loss_of_zeros(target, weight, order)
 
     def ended(self) -> Ran:
         """What has come out."""
-        steps, due, loss, weight, scale, scale_total = self._counters.tolist()
+        steps, due, loss, first_loss, weight, scale, scale_total = self._counters.tolist()
         arrays = self._arrays
         if arrays["total"] is not None:
             arrays["total"] += scale_total * arrays["coef"]
@@ -336,24 +341,7 @@ class _Run:
             begin = max(start.n_steps, int(self._replica.learning.average_from) - 1)
             n_averaged += max(0, n_steps - begin)
         weights = replace(start, **arrays, n_steps=n_steps, due=due, n_averaged=n_averaged)
-        return Ran(weights, self._n_rows, weight, loss, self._first_loss)
-
-    def _loss_of_zeros(
-        self, target: Float64Array, weight: Float64Array | None, order: Int32Array | None
-    ) -> float:
-        """Weighted sum of the losses of a window whose raw predictions are all 0."""
-        learning = self._replica.learning
-        n_outputs = len(self._arrays["intercept"])
-        total = 0.0
-        for output in range(n_outputs):
-            y = target
-            if n_outputs > 1:
-                y = np.where(target == output, learning.positive, learning.negative)
-            value, raw, unused = np.empty(len(y)), np.zeros((len(y), 1)), np.empty((len(y), 1))
-            _kernels.loss_terms(learning.loss, learning.parameter, y, raw, value, unused, unused)
-            value = value if weight is None else value * weight
-            total += float((value if order is None else value[order]).sum())
-        return total
+        return Ran(weights, self._n_rows, weight, loss, first_loss)
 
 
 def averaged(ran: list[Ran]) -> Weights:

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shoal._typing import AnyArray, Float64Array
+from shoal._typing import AnyArray, Float64Array, Int64Array
 from shoal.data.block import Block
+from shoal.data.target_classes import positions
 from shoal.engines.statistic import Statistic
 from shoal.exceptions import DataError
-from shoal.statistics.exact_sum import ExactArray, exact_sums, rounded
+from shoal.statistics.exact_sum import ExactArray, exact_sums, rounded, whole
 
 #: More labels than this are no classes but names of rows.
 MOST_CLASSES = 10_000
@@ -57,12 +58,8 @@ class Classes(Statistic[ExactClassWeights | None, ClassWeights]):
     def update(self, partial: ExactClassWeights | None, block: Block) -> ExactClassWeights | None:
         assert block.target is not None, "the dataset has no target"
         target = block.target.ravel()
-        check_discrete(target)
-        labels, places = np.unique(target, return_inverse=True)
-        weight = np.ones(block.n_rows) if block.sample_weight is None else block.sample_weight
-        check_count(labels)
-        sums = exact_sums(weight, places, len(labels))
-        return self.merge(partial, ExactClassWeights(labels, sums))
+        labels, places = _labelled(target, None if partial is None else partial.labels)
+        return self.merge(partial, ExactClassWeights(labels, _sums(block, places, len(labels))))
 
     def merge(
         self, partial: ExactClassWeights | None, other: ExactClassWeights | None
@@ -81,6 +78,25 @@ class Classes(Statistic[ExactClassWeights | None, ClassWeights]):
         if partial is None:
             raise DataError("Found array with 0 sample(s): every row has a missing value.")
         return ClassWeights(partial.labels, rounded(partial.sums))
+
+
+def _labelled(target: AnyArray, known: AnyArray | None) -> tuple[AnyArray, Int64Array]:
+    """Sorted labels, and which of them each target is: the known ones where there are no others."""
+    if known is not None:
+        places = positions(known, target)
+        if (places >= 0).all():
+            return known, places
+    check_discrete(target)
+    labels, places = np.unique(target, return_inverse=True)
+    check_count(labels)
+    return labels, places
+
+
+def _sums(block: Block, places: Int64Array, n_labels: int) -> ExactArray:
+    """Sums of the weights of the rows of each label, shape (n_labels,)."""
+    if block.sample_weight is None:
+        return whole(np.bincount(places, minlength=n_labels))
+    return exact_sums(block.sample_weight, places, n_labels)
 
 
 def check_count(labels: AnyArray) -> None:

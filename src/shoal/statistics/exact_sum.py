@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal._typing import AnyArray, Float64Array
+from shoal._typing import AnyArray, Float64Array, Int64Array
 from shoal.data.block import Block
 from shoal.engines.statistic import Statistic
 
@@ -57,6 +57,12 @@ def exact_sums(
         group, power = divmod(index, _N_BINS)
         sums[group] += int(bins[half, index]) << (power * _BIN_BITS + half * _LOW_BITS)
     return sums
+
+
+def whole(sums: Int64Array) -> ExactArray:
+    """Sums that are integers, in the units of `exact_sums`, shape (n,)."""
+    units: ExactArray = np.array([int(total) << UNIT for total in sums.tolist()], dtype=object)
+    return units
 
 
 def rounded(sums: ExactArray) -> Float64Array:

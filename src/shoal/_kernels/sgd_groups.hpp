@@ -1,0 +1,284 @@
+// Stochastic gradient descent on dense rows, whose steps are taken a few at a time.
+//
+// With w' = s w + c x, the next row's raw prediction is x' w' = s (x' w) + c (x' x): of a few rows,
+// products with the weights before all of them, and with each other, are enough to find all their
+// moves c. What waits for the step before is then a few numbers instead of a product and a sum of
+// vectors, and the weights move once for all these rows.
+#pragma once
+
+#include "sgd.hpp"
+
+namespace shoal {
+
+// Neighbouring columns in vectors of the same size in every build: a dot product has a sum for each
+// of their lanes, so its bits depend on no instruction set.
+template <class T> struct LanesOf {
+    typedef T Lanes __attribute__((vector_size(32)));
+};
+template <class T> using Lanes = typename LanesOf<T>::Lanes;
+template <class T> constexpr Index lanes_of = 32 / sizeof(T);
+
+constexpr int steps_at_once = 4;
+template <class T> using FourLanes = std::array<Lanes<T>, steps_at_once>;
+
+// The sums over the lanes of four vectors, each (l, l + 4), then + 2, then + 1.
+[[gnu::always_inline]] inline void fold(FourLanes<float> s, double *to) {
+    const auto half = [](Lanes<float> v) SHOAL_INLINE {
+        return __builtin_shufflevector(v, v, 0, 1, 2, 3) +
+               __builtin_shufflevector(v, v, 4, 5, 6, 7);
+    };
+    const auto quarter = [](Quad<float> a, Quad<float> b) SHOAL_INLINE {
+        return __builtin_shufflevector(a, b, 0, 4, 1, 5) +
+               __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    };
+    const Quad<float> ab = quarter(half(s[0]), half(s[1])), cd = quarter(half(s[2]), half(s[3]));
+    const Quad<float> found = __builtin_shufflevector(ab, cd, 0, 1, 4, 5) +
+                              __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+    for (int r = 0; r < steps_at_once; ++r) to[r] = found[r];
+}
+
+[[gnu::always_inline]] inline void fold(FourLanes<double> s, double *to) {
+    unroll<steps_at_once>([&](auto r) SHOAL_INLINE {
+        to[r] = (s[r][0] + s[r][2]) + (s[r][1] + s[r][3]);
+    });
+}
+
+// Rows whose steps are taken together, and all that is known of them before.
+template <class T> class RowGroup {
+  public:
+    // Products of row i with later rows k, by [i][k].
+    double gram[steps_at_once][steps_at_once];
+    double target[steps_at_once], weight[steps_at_once];
+    // Minus rate times weight; what is left of the weights.
+    double pace[steps_at_once], shrink[steps_at_once];
+
+    explicit RowGroup(Index columns) : columns_(columns), whole_(columns - columns % lanes_of<T>) {}
+
+    // The next row, the r-th. Columns that fill no vector are copied, and filled up with zeros.
+    void take(int r, const T *row) {
+        rows_[r] = row;
+        for (Index j = whole_; j < columns_; ++j) rests_[r][j - whole_] = row[j];
+        switch (r) {
+            case 1: return find_gram<1>();
+            case 2: return find_gram<2>();
+            case 3: return find_gram<3>();
+        }
+    }
+
+    void find_products(const T *w, double *products) const {
+        FourLanes<T> sums{};
+        for_each_vector<steps_at_once>([&](Index j, const FourLanes<T> &x) SHOAL_INLINE {
+            const auto v = load_vector<Lanes<T>>(w + j);
+            unroll<steps_at_once>([&](auto r) SHOAL_INLINE { sums[r] += x[r] * v; });
+        });
+        fold(sums, products);
+    }
+
+    // w <- w + sum over rows of c x.
+    void add_to(T *w, const T *c) const {
+        FourLanes<T> factor;
+        unroll<steps_at_once>([&](auto r) SHOAL_INLINE { factor[r] = c[r] - Lanes<T>{}; });
+        for_each_vector<steps_at_once>([&](Index j, const FourLanes<T> &x) SHOAL_INLINE {
+            const auto moved =
+                ((x[0] * factor[0] + x[1] * factor[1]) + x[2] * factor[2]) + x[3] * factor[3];
+            store_vector(w + j, load_vector<Lanes<T>>(w + j) + moved);
+        });
+    }
+
+    // total <- total + a w + sum over rows of c x.
+    void add_to(double *total, double a, const T *w, const double *c) const {
+        for (Index j = 0; j < columns_; ++j) {
+            double sum = a * w[j];
+            for (int r = 0; r < steps_at_once; ++r) sum += c[r] * rows_[r][j];
+            total[j] += sum;
+        }
+    }
+
+  private:
+    // Calls visit(j, values of column j and on, of each of the first `count` rows).
+    template <int count, class Visit>
+    [[gnu::always_inline]] void for_each_vector(Visit visit) const {
+        const auto rows = rows_;
+        const Index whole = whole_;
+        FourLanes<T> x;
+#pragma GCC unroll 4
+        for (Index j = 0; j < whole; j += lanes_of<T>) {
+            unroll<count>([&](auto r) SHOAL_INLINE { x[r] = load_vector<Lanes<T>>(rows[r] + j); });
+            visit(j, x);
+        }
+        if (whole == columns_) return;
+        unroll<count>([&](auto r) SHOAL_INLINE { x[r] = load_vector<Lanes<T>>(rests_[r]); });
+        visit(whole, x);
+    }
+
+    template <int r> void find_gram() {
+        FourLanes<T> sums{};
+        for_each_vector<r + 1>([&](Index, const FourLanes<T> &x) SHOAL_INLINE {
+            unroll<r>([&](auto i) SHOAL_INLINE { sums[i] += x[i] * x[r]; });
+        });
+        double products[steps_at_once];
+        fold(sums, products);
+        for (int i = 0; i < r; ++i) gram[i][r] = products[i];
+    }
+
+    Index columns_, whole_;
+    std::array<const T *, steps_at_once> rows_;
+    T rests_[steps_at_once][lanes_of<T>]{};
+};
+
+// Of one output: what is added of each row, in all and to what coef holds; the intercept after that
+// step. The former are read one by one, as they were written: a load of several would wait until
+// all of them have left the processor.
+template <class T> struct Moves {
+    double move[steps_at_once], intercept[steps_at_once];
+    T coef[steps_at_once];
+};
+
+// Steps that do not truncate weights. These are scale * coef, with coef filled up to whole vectors,
+// so that shrinking them is one product.
+template <class T> class GroupDescent {
+  public:
+    GroupDescent(const DenseRows<T> &x, const Visits &visits, const SgdSettings &settings,
+                 SgdWeights<T> &weights)
+        : x_(x), visits_(visits), settings_(settings), weights_(weights), losses_(settings),
+          width_((weights.columns + lanes_of<T> - 1) / lanes_of<T> * lanes_of<T>),
+          coef_(weights.outputs * width_), moves_(weights.outputs),
+          groups_{RowGroup<T>(weights.columns), RowGroup<T>(weights.columns)},
+          take_steps_(with_loss(settings.loss, []<class Loss>() {
+              return &GroupDescent::template take_steps<Loss>;
+          })) {
+        for (Index k = 0; k < weights.outputs; ++k)
+            std::copy_n(weights.of(k), weights.columns, of(k));
+    }
+
+    void run() {
+        for (int r = 0; r < steps_at_once; ++r) prepare(groups_[0], 0, r);
+        for (Index first = 0; first < visits_.rows; first += 2 * steps_at_once) {
+            visit(groups_[0], groups_[1], first);
+            visit(groups_[1], groups_[0], first + steps_at_once);
+        }
+        for (Index k = 0; k < weights_.outputs; ++k)
+            for (Index j = 0; j < weights_.columns; ++j)
+                weights_.of(k)[j] = T(scale_ * of(k)[j]);
+        weights_.steps += double(visits_.rows);
+        losses_.add_to(weights_);
+    }
+
+  private:
+    T *of(Index output) { return coef_.data() + output * width_; }
+
+    // The r-th row of the group that begins at a position. Where no row is left, the last one comes
+    // again at rate 0.
+    [[gnu::noinline]] void prepare(RowGroup<T> &into, Index first, int r) {
+        const Index position = first + r, row = visits_.row(std::min(position, visits_.rows - 1));
+        const std::size_t at = std::size_t(position) % rates_at_once;
+        if (at == 0) find_rates(position);
+        visits_.prefetch(x_, position);
+        into.target[r] = visits_.target[row];
+        into.weight[r] = visits_.weight_of(row);
+        into.pace[r] = -rates_[at] * into.weight[r];
+        into.shrink[r] = shrinks_[at];
+        into.take(r, x_.row(row));
+    }
+
+    void find_rates(Index first) {
+        learning_rates(settings_, weights_.steps + double(first), rates_at_once, rates_);
+        for (Index r = std::max<Index>(visits_.rows - first, 0); r < rates_at_once; ++r)
+            rates_[r] = 0.0;
+        for (Index r = 0; r < rates_at_once; ++r) shrinks_[r] = shrinkage(settings_, rates_[r]);
+    }
+
+    void visit(const RowGroup<T> &rows, RowGroup<T> &next, Index first) {
+        const Index count = std::clamp<Index>(visits_.rows - first, 0, steps_at_once);
+        const double shrunk = find_shares(rows);
+        for (Index k = 0; k < weights_.outputs; ++k)
+            (this->*take_steps_)(rows, next, first, count, k);
+        for (Index r = 0; r < count; ++r) weights_.weight += rows.weight[r];
+        if (weights_.total) add_to_totals(rows, first, count);
+        scale_ = shrunk;
+        if (folds(shrunk)) {
+            for (T &w : coef_) w *= T(shrunk);
+            scale_ = 1.0;
+        }
+        for (Index k = 0; k < weights_.outputs; ++k) rows.add_to(of(k), moves_[k].coef);
+    }
+
+    // Scales that are too small to divide by move into coef.
+    static bool folds(double scale) { return scale < least_scale; }
+
+    // What of each row's move coef gets, as later steps shrink what earlier ones have added. Returns
+    // the scale after these steps.
+    double find_shares(const RowGroup<T> &rows) {
+        double left = 1.0;
+        for (int r = steps_at_once; r-- > 0; left *= rows.shrink[r]) share_[r] = left;
+        const double shrunk = scale_ * left, inverse = folds(shrunk) ? 1.0 : 1.0 / shrunk;
+        for (double &share : share_) share *= inverse;
+        return shrunk;
+    }
+
+    // While a step waits for the one before, a row of the next group is looked at.
+    template <class Loss>
+    void take_steps(const RowGroup<T> &rows, RowGroup<T> &next, Index first, Index count,
+                    Index k) {
+        double product[steps_at_once], intercept = weights_.intercept[k];
+        rows.find_products(of(k), product);
+        unroll<steps_at_once>([&](auto i) SHOAL_INLINE { product[i] *= scale_; });
+        unroll<steps_at_once>([&](auto i) SHOAL_INLINE {
+            const double y = target_of(settings_, weights_.outputs, k, rows.target[i]);
+            const double raw = product[i] + intercept;
+            const double move = rows.pace[i] * slope<Loss>(settings_.parameter, y, raw);
+            intercept += settings_.intercept_factor * move;
+            unroll<steps_at_once>([&](auto l) SHOAL_INLINE {
+                if constexpr (l > i)
+                    product[l] = rows.shrink[i] * product[l] + move * rows.gram[i][l];
+            });
+            moves_[k].move[i] = move, moves_[k].intercept[i] = intercept;
+            moves_[k].coef[i] = T(move * share_[i]);
+            if (i < count) losses_.add(y, raw, rows.weight[i]);
+            if (k == 0) prepare(next, first + steps_at_once, i);
+        });
+        weights_.intercept[k] = intercept;
+    }
+
+    // The weights after each step, of those that are averaged.
+    void add_to_totals(const RowGroup<T> &rows, Index first, Index count) {
+        const auto averages = [&](Index r) {
+            return r < count && weights_.steps + double(first + r + 1) >= settings_.average_from;
+        };
+        double times[steps_at_once], later = 0.0;
+        for (Index r = steps_at_once; r-- > 0; later *= rows.shrink[r])
+            times[r] = later += double(averages(r));
+        for (Index k = 0; k < weights_.outputs; ++k) {
+            double c[steps_at_once];
+            for (int r = 0; r < steps_at_once; ++r) c[r] = moves_[k].move[r] * times[r];
+            rows.add_to(weights_.total + k * weights_.columns, later * scale_, of(k), c);
+            for (Index r = 0; r < count; ++r)
+                if (averages(r)) weights_.intercept_total[k] += moves_[k].intercept[r];
+        }
+    }
+
+    const DenseRows<T> &x_;
+    const Visits &visits_;
+    const SgdSettings &settings_;
+    SgdWeights<T> &weights_;
+    LossSum losses_;
+    Index width_;
+    std::vector<T> coef_;
+    double scale_ = 1.0;
+    std::vector<Moves<T>> moves_;
+    double share_[steps_at_once];
+    RowGroup<T> groups_[2];
+    void (GroupDescent::*take_steps_)(const RowGroup<T> &, RowGroup<T> &, Index, Index, Index);
+    double rates_[rates_at_once], shrinks_[rates_at_once];
+};
+
+// L1 is not linear in the weights, so there each step needs them as they are.
+template <class T>
+void descend(const DenseRows<T> &x, const Visits &visits, const SgdSettings &settings,
+             SgdWeights<T> &weights) {
+    if (!visits.rows) return;
+    weights.received ? descend_one_by_one(x, visits, settings, weights)
+                     : GroupDescent<T>(x, visits, settings, weights).run();
+}
+
+}  // namespace shoal
