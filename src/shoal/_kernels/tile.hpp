@@ -62,8 +62,14 @@ template <class T> inline Vector<T> load(const T *from) {
     std::memcpy(&v, from, sizeof v);
     return v;
 }
-template <class T> inline void store(T *to, Vector<T> v) { std::memcpy(to, &v, sizeof v); }
+inline IntVector<float> load(const std::int32_t *from) {
+    IntVector<float> v;
+    std::memcpy(&v, from, sizeof v);
+    return v;
+}
+template <class To, class V> inline void store(To *to, V v) { std::memcpy(to, &v, sizeof v); }
 template <class T> inline Vector<T> broadcast(T value) { return value - Vector<T>{}; }
+inline IntVector<float> broadcast(std::int32_t value) { return value - IntVector<float>{}; }
 
 // Contraction is off, so a fused multiply-add of vectors has to be asked for by name; and so has a
 // square root.
@@ -170,8 +176,12 @@ template <class T> [[gnu::always_inline]] inline void transpose(Vector<T> (&r)[k
 template <class T> struct Rows {
     const Matrix<T> &matrix;
     const std::int64_t *index;
-    Index count;
-    Index operator[](Index i) const { return index ? index[i] : i; }
+    Index count, first = 0;
+    Index operator[](Index i) const { return index ? index[i] : first + i; }
+    Rows between(Index start, Index end) const {
+        return index ? Rows{matrix, index + start, end - start}
+                     : Rows{matrix, nullptr, end - start, first + start};
+    }
     const T *pointer(Index i) const { return matrix.row((*this)[i]); }
 };
 
@@ -185,7 +195,7 @@ template <class T> struct Panel {
         norms[0] = norms[1] = norms[2] = Vector<T>{};
         const bool whole = first + rows <= from.count;
         if (!from.index && from.matrix.row_stride == 1 && whole)
-            return pack_columns(from.matrix, first, shift);
+            return pack_columns(from.matrix, from[first], shift);
         const T *pointers[rows];
         if (!from.index && whole)
             for (int i = 0; i < rows; ++i)
@@ -205,6 +215,8 @@ template <class T> struct Panel {
                 put(f, v, x - shift[f]);
             }
     }
+
+    const T *step(Index feature) const { return points.data() + feature * rows; }
 
     Buffer<T> points;
     Vector<T> norms[kTileVectors];
@@ -242,10 +254,17 @@ template <class T> struct Panel {
     }
 };
 
+template <class V> using Grid = V[kTileCenters][kTileVectors];
+template <class T> using Tile = Grid<Vector<T>>;
+
 // Centres minus the shift, packed a block at a time with the features of a tile's centres
 // interleaved, so that the tile reads them in order.
 template <class T> class Centers {
   public:
+    using Packed = T;
+    using Chain = Vector<T>;
+    using Points = Panel<T>;
+
     Centers(const T *data, Index count, Index features, const double *shift)
         : data(data), count(count), features(features), shift(shift, shift + features),
           offsets(padded(count), -std::numeric_limits<T>::infinity()),
@@ -273,6 +292,31 @@ template <class T> class Centers {
     }
     const T *row(Index j) const { return data + j * features; }
     const T *tile(Index j) const { return packed.data() + (j - loaded) * features; }
+
+    // How the tile scores them: a chain takes one step for each feature.
+    Index steps() const { return features; }
+    Chain start(Index j) const { return broadcast(offsets[j]); }
+    // Extends the chains of one tile by some steps.
+    [[gnu::always_inline]] static void extend(Grid<Chain> &tile, const T *points, const T *centers,
+                                              Index steps) {
+#pragma GCC unroll 4
+        for (Index s = 0; s < steps; ++s) {
+            Chain x[kTileVectors];
+            unroll<kTileVectors>([&](auto v) SHOAL_INLINE { x[v] = load(points + v * kLanes<T>); });
+            unroll<kTileCenters>([&](auto c) SHOAL_INLINE {
+                const Chain center = broadcast(centers[c]);
+                unroll<kTileVectors>(
+                    [&](auto v) SHOAL_INLINE { tile[c][v] = fma(x[v], center, tile[c][v]); });
+            });
+            points += kPanelRows<T>;
+            centers += kTileCenters;
+        }
+    }
+    template <class Tile, class Visit>
+    [[gnu::always_inline]] void finish(const Tile &chains, const Panel<T> &, Index j,
+                                       Visit &&visit) const {
+        visit(j, chains);
+    }
 
     const T *data;
     Index count, features;
@@ -303,61 +347,39 @@ template <class T> class Centers {
     Buffer<T> packed;
 };
 
-template <class T> using Tile = Vector<T>[kTileCenters][kTileVectors];
-
-// Extends the chains of one tile by some features.
-template <class T>
-[[gnu::always_inline]] inline void extend(Tile<T> &tile, const T *points, const T *centers,
-                                          Index features) {
-#pragma GCC unroll 4
-    for (Index f = 0; f < features; ++f) {
-        Vector<T> x[kTileVectors];
-        unroll<kTileVectors>([&](auto v) SHOAL_INLINE { x[v] = load(points + v * kLanes<T>); });
-        unroll<kTileCenters>([&](auto c) SHOAL_INLINE {
-            const Vector<T> center = broadcast(centers[c]);
-            unroll<kTileVectors>(
-                [&](auto v) SHOAL_INLINE { tile[c][v] = fma(x[v], center, tile[c][v]); });
-        });
-        points += kPanelRows<T>;
-        centers += kTileCenters;
-    }
-}
-
-template <class T, class Body> [[gnu::always_inline]] inline void each(Body &&body) {
+template <class Body> [[gnu::always_inline]] inline void each(Body &&body) {
     unroll<kTileCenters>([&](auto c) SHOAL_INLINE {
         unroll<kTileVectors>([&](auto v) SHOAL_INLINE { body(c, v); });
     });
 }
 
 // Scores of a panel against one packed block of centres, handed to visit(first centre, tile) a tile
-// at a time, centres in order. Only so many features are taken at once that their part of the panel
+// at a time, centres in order. Only so many steps are taken at once that their part of the panel
 // stays in L1; between such slices the chains wait in `waiting`.
-template <class T, class Visit>
-void score(const Panel<T> &panel, const Centers<T> &centers, Index first, Index last,
-           Buffer<T> &waiting, Visit &&visit) {
-    constexpr Index slice = 24576 / (kPanelRows<T> * Index(sizeof(T)));
-    constexpr int tile_size = kTileCenters * kPanelRows<T>;
-    for (Index start = 0; start == 0 || start < centers.features; start += slice) {
-        const Index width = std::min(slice, centers.features - start);
-        const bool is_last = start + width == centers.features;
-        const T *points = panel.points.data() + start * kPanelRows<T>;
+template <class C, class Visit>
+void score(const typename C::Points &panel, const C &centers, Index first, Index last,
+           Buffer<typename C::Packed> &waiting, Visit &&visit) {
+    using P = typename C::Packed;
+    constexpr Index slice = 24576 / (kPanelRows<P> * Index(sizeof(P)));
+    constexpr int tile_size = kTileCenters * kPanelRows<P>;
+    const Index steps = centers.steps();
+    for (Index start = 0; start == 0 || start < steps; start += slice) {
+        const Index width = std::min(slice, steps - start);
         for (Index j = first; j < last; j += kTileCenters) {
-            T *chains = waiting.data() + (j - first) / kTileCenters * tile_size;
-            Tile<T> tile;
+            P *chains = waiting.data() + (j - first) / kTileCenters * tile_size;
+            Grid<typename C::Chain> tile;
             if (start == 0)
-                each<T>([&](auto c, auto v) SHOAL_INLINE {
-                    tile[c][v] = broadcast(centers.offsets[j + c]);
-                });
+                each([&](auto c, auto v) SHOAL_INLINE { tile[c][v] = centers.start(j + c); });
             else
-                each<T>([&](auto c, auto v) SHOAL_INLINE {
-                    tile[c][v] = load(chains + (c * kTileVectors + v) * kLanes<T>);
+                each([&](auto c, auto v) SHOAL_INLINE {
+                    tile[c][v] = load(chains + (c * kTileVectors + v) * kLanes<P>);
                 });
-            extend<T>(tile, points, centers.tile(j) + start * kTileCenters, width);
-            if (is_last)
-                visit(j, tile);
+            C::extend(tile, panel.step(start), centers.tile(j) + start * kTileCenters, width);
+            if (start + width == steps)
+                centers.finish(tile, panel, j, visit);
             else
-                each<T>([&](auto c, auto v) SHOAL_INLINE {
-                    store(chains + (c * kTileVectors + v) * kLanes<T>, tile[c][v]);
+                each([&](auto c, auto v) SHOAL_INLINE {
+                    store(chains + (c * kTileVectors + v) * kLanes<P>, tile[c][v]);
                 });
         }
     }
@@ -369,10 +391,10 @@ template <class T> inline constexpr Index kRunRows = kRunPanels<T> * kPanelRows<
 
 // Scores of all rows against all centres. For each run: visitor.begin(row, panel) once a panel,
 // visitor.visit(panel in the run, first centre, tile) for its tiles, visitor.end(row, rows).
-template <class T, class Visitor>
-void scan(const Rows<T> &rows, Centers<T> &centers, Visitor &visitor) {
-    Panel<T> panel(centers.features);
-    Buffer<T> waiting(centers.block * kPanelRows<T>);
+template <class T, class C, class Visitor>
+void scan(const Rows<T> &rows, C &centers, Visitor &visitor) {
+    typename C::Points panel(centers.features);
+    Buffer<typename C::Packed> waiting(centers.block * kPanelRows<T>);
     for (Index run = 0; run < rows.count; run += kRunRows<T>) {
         const Index size = std::min(kRunRows<T>, rows.count - run);
         for (Index block = 0; block < centers.count; block += centers.block) {
