@@ -109,8 +109,6 @@ class QuantisedPanel {
 
 class QuantisedCenters {
   public:
-    using Packed = std::int32_t;
-    using Chain = Integers;
     using Points = QuantisedPanel;
 
     explicit QuantisedCenters(const Centers<float> &exact)
@@ -143,30 +141,7 @@ class QuantisedCenters {
     const std::int32_t *tile(Index j) const { return packed.data() + (j - loaded) * steps(); }
 
     Index steps() const { return (features + 1) / 2; }
-    static Chain start(Index) { return Chain{}; }
-    [[gnu::noinline]] static void extend(Grid<Chain> &tile, const std::int32_t *points,
-                                         const std::int32_t *centers, Index steps) {
-        Grid<Chain> chains;
-        each([&](auto c, auto v) SHOAL_INLINE { chains[c][v] = tile[c][v]; });
-#pragma GCC unroll 2
-        for (Index s = 0; s < steps; ++s) {
-            unroll<kTileCenters>(
-                [&](auto c) SHOAL_INLINE { multiply_add_pairs(chains[c], points, centers[c]); });
-            points += kPanelRows<std::int32_t>;
-            centers += kTileCenters;
-        }
-        each([&](auto c, auto v) SHOAL_INLINE { tile[c][v] = chains[c][v]; });
-    }
-    template <class Visit>
-    [[gnu::always_inline]] void finish(const Grid<Chain> &chains, const QuantisedPanel &panel,
-                                       Index j, Visit &&visit) const {
-        Tile<float> tile;
-        each([&](auto c, auto v) SHOAL_INLINE {
-            tile[c][v] = fma(__builtin_convertvector(chains[c][v], Vector<float>),
-                             unit(panel.lengths[v]), broadcast(exact.offsets[j + c]));
-        });
-        visit(j, tile);
-    }
+    float offset(Index j) const { return exact.offsets[j]; }
 
   private:
     const Centers<float> &exact;
@@ -180,5 +155,28 @@ class QuantisedCenters {
     Index loaded = -1;
     Buffer<std::int32_t> packed;
 };
+
+// Scores as those of the tile on floats are handed on.
+template <class Visit>
+void score(const QuantisedPanel &panel, const QuantisedCenters &centers, Index first, Index last,
+           Visit &&visit) {
+    for (Index j = first; j < last; j += kTileCenters) {
+        Grid<Integers> chains{};
+        const std::int32_t *x = panel.step(0), *center = centers.tile(j);
+#pragma GCC unroll 2
+        for (Index s = 0; s < centers.steps(); ++s) {
+            unroll<kTileCenters>(
+                [&](auto c) SHOAL_INLINE { multiply_add_pairs(chains[c], x, center[c]); });
+            x += kPanelRows<float>;
+            center += kTileCenters;
+        }
+        Tile<float> tile;
+        each([&](auto c, auto v) SHOAL_INLINE {
+            tile[c][v] = fma(__builtin_convertvector(chains[c][v], Vector<float>),
+                             centers.unit(panel.lengths[v]), broadcast(centers.offset(j + c)));
+        });
+        visit(j, tile);
+    }
+}
 
 }  // namespace shoal

@@ -216,8 +216,6 @@ template <class T> struct Panel {
             }
     }
 
-    const T *step(Index feature) const { return points.data() + feature * rows; }
-
     Buffer<T> points;
     Vector<T> norms[kTileVectors];
 
@@ -254,21 +252,17 @@ template <class T> struct Panel {
     }
 };
 
-template <class V> using Grid = V[kTileCenters][kTileVectors];
-template <class T> using Tile = Grid<Vector<T>>;
-
 // Centres minus the shift, packed a block at a time with the features of a tile's centres
 // interleaved, so that the tile reads them in order.
 template <class T> class Centers {
   public:
-    using Packed = T;
-    using Chain = Vector<T>;
     using Points = Panel<T>;
 
     Centers(const T *data, Index count, Index features, const double *shift)
         : data(data), count(count), features(features), shift(shift, shift + features),
           offsets(padded(count), -std::numeric_limits<T>::infinity()),
-          block(block_size(count, features)), packed(block * features) {
+          block(block_size(count, features)), waiting(block * kPanelRows<T>),
+          packed(block * features) {
         double largest = 0;
         for (Index j = 0; j < count; ++j) {
             const double norm = squared_norm(j);
@@ -293,36 +287,12 @@ template <class T> class Centers {
     const T *row(Index j) const { return data + j * features; }
     const T *tile(Index j) const { return packed.data() + (j - loaded) * features; }
 
-    // How the tile scores them: a chain takes one step for each feature.
-    Index steps() const { return features; }
-    Chain start(Index j) const { return broadcast(offsets[j]); }
-    // Extends the chains of one tile by some steps.
-    [[gnu::always_inline]] static void extend(Grid<Chain> &tile, const T *points, const T *centers,
-                                              Index steps) {
-#pragma GCC unroll 4
-        for (Index s = 0; s < steps; ++s) {
-            Chain x[kTileVectors];
-            unroll<kTileVectors>([&](auto v) SHOAL_INLINE { x[v] = load(points + v * kLanes<T>); });
-            unroll<kTileCenters>([&](auto c) SHOAL_INLINE {
-                const Chain center = broadcast(centers[c]);
-                unroll<kTileVectors>(
-                    [&](auto v) SHOAL_INLINE { tile[c][v] = fma(x[v], center, tile[c][v]); });
-            });
-            points += kPanelRows<T>;
-            centers += kTileCenters;
-        }
-    }
-    template <class Tile, class Visit>
-    [[gnu::always_inline]] void finish(const Tile &chains, const Panel<T> &, Index j,
-                                       Visit &&visit) const {
-        visit(j, chains);
-    }
-
     const T *data;
     Index count, features;
     Buffer<T> shift, offsets;  // offsets: where a score starts, -|c|^2 / 2; padding never wins
     T largest_norm;
     Index block;
+    Buffer<T> waiting;  // chains of a panel against a block
 
   private:
     static Index padded(Index n) { return (n + kTileCenters - 1) / kTileCenters * kTileCenters; }
@@ -347,6 +317,27 @@ template <class T> class Centers {
     Buffer<T> packed;
 };
 
+template <class V> using Grid = V[kTileCenters][kTileVectors];
+template <class T> using Tile = Grid<Vector<T>>;
+
+// Extends the chains of one tile by some features.
+template <class T>
+[[gnu::always_inline]] inline void extend(Tile<T> &tile, const T *points, const T *centers,
+                                          Index features) {
+#pragma GCC unroll 4
+    for (Index f = 0; f < features; ++f) {
+        Vector<T> x[kTileVectors];
+        unroll<kTileVectors>([&](auto v) SHOAL_INLINE { x[v] = load(points + v * kLanes<T>); });
+        unroll<kTileCenters>([&](auto c) SHOAL_INLINE {
+            const Vector<T> center = broadcast(centers[c]);
+            unroll<kTileVectors>(
+                [&](auto v) SHOAL_INLINE { tile[c][v] = fma(x[v], center, tile[c][v]); });
+        });
+        points += kPanelRows<T>;
+        centers += kTileCenters;
+    }
+}
+
 template <class Body> [[gnu::always_inline]] inline void each(Body &&body) {
     unroll<kTileCenters>([&](auto c) SHOAL_INLINE {
         unroll<kTileVectors>([&](auto v) SHOAL_INLINE { body(c, v); });
@@ -354,32 +345,33 @@ template <class Body> [[gnu::always_inline]] inline void each(Body &&body) {
 }
 
 // Scores of a panel against one packed block of centres, handed to visit(first centre, tile) a tile
-// at a time, centres in order. Only so many steps are taken at once that their part of the panel
-// stays in L1; between such slices the chains wait in `waiting`.
-template <class C, class Visit>
-void score(const typename C::Points &panel, const C &centers, Index first, Index last,
-           Buffer<typename C::Packed> &waiting, Visit &&visit) {
-    using P = typename C::Packed;
-    constexpr Index slice = 24576 / (kPanelRows<P> * Index(sizeof(P)));
-    constexpr int tile_size = kTileCenters * kPanelRows<P>;
-    const Index steps = centers.steps();
-    for (Index start = 0; start == 0 || start < steps; start += slice) {
-        const Index width = std::min(slice, steps - start);
+// at a time, centres in order. Only so many features are taken at once that their part of the panel
+// stays in L1; between such slices the chains wait.
+template <class T, class Visit>
+void score(const Panel<T> &panel, Centers<T> &centers, Index first, Index last, Visit &&visit) {
+    constexpr Index slice = 24576 / (kPanelRows<T> * Index(sizeof(T)));
+    constexpr int tile_size = kTileCenters * kPanelRows<T>;
+    for (Index start = 0; start == 0 || start < centers.features; start += slice) {
+        const Index width = std::min(slice, centers.features - start);
+        const bool is_last = start + width == centers.features;
+        const T *points = panel.points.data() + start * kPanelRows<T>;
         for (Index j = first; j < last; j += kTileCenters) {
-            P *chains = waiting.data() + (j - first) / kTileCenters * tile_size;
-            Grid<typename C::Chain> tile;
+            T *chains = centers.waiting.data() + (j - first) / kTileCenters * tile_size;
+            Tile<T> tile;
             if (start == 0)
-                each([&](auto c, auto v) SHOAL_INLINE { tile[c][v] = centers.start(j + c); });
-            else
                 each([&](auto c, auto v) SHOAL_INLINE {
-                    tile[c][v] = load(chains + (c * kTileVectors + v) * kLanes<P>);
+                    tile[c][v] = broadcast(centers.offsets[j + c]);
                 });
-            C::extend(tile, panel.step(start), centers.tile(j) + start * kTileCenters, width);
-            if (start + width == steps)
-                centers.finish(tile, panel, j, visit);
             else
                 each([&](auto c, auto v) SHOAL_INLINE {
-                    store(chains + (c * kTileVectors + v) * kLanes<P>, tile[c][v]);
+                    tile[c][v] = load(chains + (c * kTileVectors + v) * kLanes<T>);
+                });
+            extend<T>(tile, points, centers.tile(j) + start * kTileCenters, width);
+            if (is_last)
+                visit(j, tile);
+            else
+                each([&](auto c, auto v) SHOAL_INLINE {
+                    store(chains + (c * kTileVectors + v) * kLanes<T>, tile[c][v]);
                 });
         }
     }
@@ -391,10 +383,9 @@ template <class T> inline constexpr Index kRunRows = kRunPanels<T> * kPanelRows<
 
 // Scores of all rows against all centres. For each run: visitor.begin(row, panel) once a panel,
 // visitor.visit(panel in the run, first centre, tile) for its tiles, visitor.end(row, rows).
-template <class T, class C, class Visitor>
-void scan(const Rows<T> &rows, C &centers, Visitor &visitor) {
-    typename C::Points panel(centers.features);
-    Buffer<typename C::Packed> waiting(centers.block * kPanelRows<T>);
+template <class T, class Centers, class Visitor>
+void scan(const Rows<T> &rows, Centers &centers, Visitor &visitor) {
+    typename Centers::Points panel(centers.features);
     for (Index run = 0; run < rows.count; run += kRunRows<T>) {
         const Index size = std::min(kRunRows<T>, rows.count - run);
         for (Index block = 0; block < centers.count; block += centers.block) {
@@ -403,7 +394,7 @@ void scan(const Rows<T> &rows, C &centers, Visitor &visitor) {
             for (Index p = 0; p * kPanelRows<T> < size; ++p) {
                 panel.pack(rows, run + p * kPanelRows<T>, centers.shift.data());
                 if (block == 0) visitor.begin(run, p, panel);
-                score(panel, centers, block, last, waiting, [&](Index j, const Tile<T> &tile)
+                score(panel, centers, block, last, [&](Index j, const Tile<T> &tile)
                           SHOAL_INLINE { visitor.visit(p, j, tile); });
             }
         }
