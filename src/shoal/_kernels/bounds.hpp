@@ -321,7 +321,8 @@ template <class T> class BoundedAssignment {
 };
 
 // Half the distance from each centre to the nearest other, rounded down: the points here are the
-// centres themselves, each at distance 0 from its own.
+// centres themselves, each at distance 0 from its own. They are few, and bounds that the quantised
+// tile would loosen serve for all rows.
 template <class T>
 void pairwise_min_separation(const Matrix<T> &points, double *separation) {
     const Index k = points.rows;
@@ -335,8 +336,9 @@ void pairwise_min_separation(const Matrix<T> &points, double *separation) {
     const std::vector<double> still(k);
     const Drift moved(still.data(), still.data(), k);
     Screen<T> screen(centers);
-    BoundedAssignment<T>(points, centers, screen, moved, labels.data(), upper.data(), lower.data())
-        .step(0, k);
+    BoundedAssignment<T> bounds(points, centers, screen, moved, labels.data(), upper.data(),
+                                lower.data());
+    nearest_by_tile(Rows<T>{points, nullptr, k}, centers, bounds);
     for (Index j = 0; j < k; ++j) separation[j] = double(lower[j]) / 2;
 }
 

@@ -16,6 +16,11 @@
 // row whose norm is infinite or NaN is so too, and its integers mean nothing.
 #pragma once
 
+#include <cmath>
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
 #include "tile.hpp"
 
 namespace shoal {
@@ -163,7 +168,6 @@ void score(const QuantisedPanel &panel, const QuantisedCenters &centers, Index f
     for (Index j = first; j < last; j += kTileCenters) {
         Grid<Integers> chains{};
         const std::int32_t *x = panel.step(0), *center = centers.tile(j);
-#pragma GCC unroll 2
         for (Index s = 0; s < centers.steps(); ++s) {
             unroll<kTileCenters>(
                 [&](auto c) SHOAL_INLINE { multiply_add_pairs(chains[c], x, center[c]); });

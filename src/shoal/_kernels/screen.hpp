@@ -38,7 +38,8 @@ template <> class Screen<float> {
   public:
     explicit Screen(Centers<float> &centers)
         : centers(centers), quantised(centers), margin(centers, quantised),
-          pays(centers.count >= 16 && quantised.can_be_told_apart()) {}
+          pays(centers.count >= 16 && centers.count * centers.features >= 1000 &&
+               quantised.can_be_told_apart()) {}
 
     template <class Emit> void nearest(const Rows<float> &rows, Emit &emit) {
         if (!pays) return nearest_by_tile(rows, centers, emit);

@@ -183,6 +183,11 @@ template <class T> struct Rows {
                      : Rows{matrix, nullptr, end - start, first + start};
     }
     const T *pointer(Index i) const { return matrix.row((*this)[i]); }
+    // Asks for a row that comes soon, if there is one and its values are together.
+    void prefetch(Index i) const {
+        if (i >= count || matrix.column_stride != 1) return;
+        for (Index f = 0; f < matrix.columns; f += 64 / sizeof(T)) __builtin_prefetch(pointer(i) + f);
+    }
 };
 
 // One panel of points, centred and feature-major, with their squared norms.
@@ -394,8 +399,12 @@ void scan(const Rows<T> &rows, Centers &centers, Visitor &visitor) {
             for (Index p = 0; p * kPanelRows<T> < size; ++p) {
                 panel.pack(rows, run + p * kPanelRows<T>, centers.shift.data());
                 if (block == 0) visitor.begin(run, p, panel);
-                score(panel, centers, block, last, [&](Index j, const Tile<T> &tile)
-                          SHOAL_INLINE { visitor.visit(p, j, tile); });
+                const Index next = run + (p + 1) * kPanelRows<T>;
+                score(panel, centers, block, last, [&](Index j, const Tile<T> &tile) SHOAL_INLINE {
+                    const Index tiles = (j - block) / kTileCenters;
+                    if (tiles < kPanelRows<T>) rows.prefetch(next + tiles);
+                    visitor.visit(p, j, tile);
+                });
             }
         }
         visitor.end(run, size);
