@@ -23,6 +23,7 @@ struct QuantisedMargin {
     float units;
 };
 
+// Decides every row once, in any order, as `nearest_by_tile` does.
 template <class T> class Screen {
   public:
     explicit Screen(Centers<T> &centers) : centers(centers) {}
@@ -34,6 +35,8 @@ template <class T> class Screen {
     Centers<T> &centers;
 };
 
+// Where more than a quarter of some rows stay close, as many duplicates or unclustered rows of many
+// features do, the next 32 times as many go to the tile on floats at once.
 template <> class Screen<float> {
   public:
     explicit Screen(Centers<float> &centers)
@@ -64,7 +67,7 @@ template <> class Screen<float> {
                [&](Index row, int, const Standing<float> &) { close.push_back(row); });
         const bool is_worth_it = Index(close.size() - before) * 4 < rows.count;
         trial = is_worth_it ? kRunRows<float> : kFirstTrial;
-        waiting = is_worth_it ? 0 : 16 * rows.count;
+        waiting = is_worth_it ? 0 : 32 * rows.count;
         if (Index(close.size()) >= kRunRows<float>) settle(rows.matrix, emit);
     }
     template <class Emit> void settle(const Matrix<float> &matrix, Emit &emit) {
