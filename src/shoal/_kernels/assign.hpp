@@ -88,7 +88,7 @@ template <class T> struct Leaders {
     IntVector<T> label[kTileVectors];
     Vector<T> norms[kTileVectors];
 
-    explicit Leaders(const Panel<T> &panel) {
+    template <class Panel> explicit Leaders(const Panel &panel) {
         for (int v = 0; v < kTileVectors; ++v) {
             best[v] = second[v] = broadcast(-std::numeric_limits<T>::infinity());
             label[v] = IntVector<T>{};
@@ -113,7 +113,8 @@ template <class T> struct Leaders {
 
 // Where the rows of a panel stand once all centres have passed.
 template <class T> struct Standing {
-    Standing(const Leaders<T> &leaders, const Margin<T> &margin) : leaders(leaders) {
+    template <class Margin>
+    Standing(const Leaders<T> &leaders, const Margin &margin) : leaders(leaders) {
         IntVector<T> close{};
         unroll<kTileVectors>([&](auto v) SHOAL_INLINE {
             needed[v] = margin(leaders.norms[v]);
@@ -204,7 +205,7 @@ template <class T, class Settle> class Race {
   public:
     explicit Race(Settle settle) : settle(settle) {}
 
-    void begin(Index, Index p, const Panel<T> &panel) {
+    template <class Panel> void begin(Index, Index p, const Panel &panel) {
         if (p == 0) leaders.clear();
         leaders.emplace_back(panel);
     }
@@ -223,8 +224,8 @@ template <class T, class Settle> class Race {
     std::vector<Leaders<T>, AlignedAllocator<Leaders<T>>> leaders;
 };
 
-template <class T, class Settle>
-void race(const Rows<T> &rows, Centers<T> &centers, Settle settle) {
+template <class T, class Centers, class Settle>
+void race(const Rows<T> &rows, Centers &centers, Settle settle) {
     Race<T, Settle> visitor(settle);
     scan(rows, centers, visitor);
 }
@@ -233,12 +234,11 @@ template <class T> Margin<T> margin_of(const Centers<T> &centers) {
     return {centers.features, centers.features, centers.largest_norm};
 }
 
-// Decides every row once, in any order: after emit.panel(standing), emit.decided(row, place in the
-// panel, standing) for those whose scores settle it; emit.rechecked(row, label) for the others.
-template <class T, class Emit>
-void nearest(const Rows<T> &rows, Centers<T> &centers, Emit &emit) {
-    const Margin<T> margin = margin_of(centers);
-    Recheck<T, Emit> recheck(rows.matrix, centers, emit);
+// Decides rows whose scores are farther apart than the margin: after emit.panel(standing),
+// emit.decided(row, place in the panel, standing) for each; the others go to
+// close(row, place, standing).
+template <class T, class Centers, class Margin, class Emit, class Close>
+void decide(const Rows<T> &rows, Centers &centers, const Margin &margin, Emit &emit, Close close) {
     race(rows, centers, [&](const Leaders<T> &leaders, Index first, int size) {
         const Standing<T> standing(leaders, margin);
         emit.panel(standing);
@@ -249,33 +249,19 @@ void nearest(const Rows<T> &rows, Centers<T> &centers, Emit &emit) {
                 if (standing.is_clear(i))
                     emit.decided(rows[first + i], i, standing);
                 else
-                    recheck.add(rows[first + i], standing.threshold(i));
+                    close(rows[first + i], i, standing);
     });
-    recheck.flush();
 }
 
-template <class T> struct Assignment {
-    void panel(const Standing<T> &) {}
-    void decided(Index row, int place, const Standing<T> &standing) {
-        rechecked(row, standing.label(place));
-    }
-    void rechecked(Index row, std::int32_t label) {
-        labels[row] = label;
-        if (distances)
-            distances[row] = squared_distance(matrix.row(row), matrix.column_stride,
-                                              centers.row(label), centers.features);
-    }
-
-    const Matrix<T> &matrix;
-    const Centers<T> &centers;
-    std::int32_t *labels;
-    double *distances;
-};
-
-template <class T>
-void assign(const Matrix<T> &x, Centers<T> &centers, std::int32_t *labels, double *distances) {
-    Assignment<T> emit{x, centers, labels, distances};
-    nearest(Rows<T>{x, nullptr, x.rows}, centers, emit);
+// Decides every row once, in any order: as `decide` does, or emit.rechecked(row, label).
+template <class T, class Emit>
+void nearest_by_tile(const Rows<T> &rows, Centers<T> &centers, Emit &emit) {
+    Recheck<T, Emit> recheck(rows.matrix, centers, emit);
+    decide(rows, centers, margin_of(centers), emit,
+           [&](Index row, int place, const Standing<T> &standing) {
+               recheck.add(row, standing.threshold(place));
+           });
+    recheck.flush();
 }
 
 }  // namespace shoal

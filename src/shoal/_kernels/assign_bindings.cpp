@@ -1,5 +1,5 @@
 // Python's view of the nearest-centre kernels: checks types and lengths, then drops the GIL.
-#include "assign.hpp"
+#include "screen.hpp"
 #include "bindings.hpp"
 #include "sparse_assign.hpp"
 
@@ -16,7 +16,8 @@ void py_assign(Strided<T> X, Table<T> centers, Input<double> shift, Output<std::
     nb::gil_scoped_release unlocked;
     const Matrix<T> points = matrix<T>(X);
     Centers<T> packed(centers.data(), Index(centers.shape(0)), points.columns, shift.data());
-    assign(points, packed, labels.data(), distances ? distances->data() : nullptr);
+    Screen<T> screen(packed);
+    assign(points, packed, screen, labels.data(), distances ? distances->data() : nullptr);
 }
 
 template <class T, class Column>

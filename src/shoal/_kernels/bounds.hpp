@@ -17,7 +17,7 @@
 #include <optional>
 #include <vector>
 
-#include "assign.hpp"
+#include "screen.hpp"
 
 namespace shoal {
 
@@ -151,10 +151,10 @@ template <class T> struct PanelBounds {
 
 template <class T> class BoundedAssignment {
   public:
-    BoundedAssignment(const Matrix<T> &matrix, Centers<T> &centers, const Drift &moved,
-                      std::int32_t *labels, float *upper, float *lower)
-        : matrix(matrix), centers(centers), moved(moved), labels(labels), upper(upper),
-          lower(lower), fast(centers.count + 1) {}
+    BoundedAssignment(const Matrix<T> &matrix, const Centers<T> &centers, Screen<T> &screen,
+                      const Drift &moved, std::int32_t *labels, float *upper, float *lower)
+        : matrix(matrix), centers(centers), screen(screen), moved(moved), labels(labels),
+          upper(upper), lower(lower), fast(centers.count + 1) {}
 
     // Labels rows first .. last; returns how many had to be compared with all centres.
     Index step(Index first, Index last) {
@@ -169,7 +169,7 @@ template <class T> class BoundedAssignment {
         move_bounds(first, last, moved.beyond(plan.n_fast));
         settle_open_rows(first, *looked_at);
         if (!nearly.empty()) look_at(*looked_at, first);
-        nearest(Rows<T>{matrix, open.data(), Index(open.size())}, centers, *this);
+        screen.nearest(Rows<T>{matrix, open.data(), Index(open.size())}, *this);
         return Index(open.size());
     }
 
@@ -303,13 +303,14 @@ template <class T> class BoundedAssignment {
     // Rows that come in order are packed faster: all of a range are the rows of a smaller matrix.
     void scan_all(Index first, Index last) {
         const Matrix<T> range = matrix.between(first, last);
-        BoundedAssignment of_range(range, centers, moved, labels + first, upper + first,
+        BoundedAssignment of_range(range, centers, screen, moved, labels + first, upper + first,
                                    lower + first);
-        nearest(Rows<T>{range, nullptr, range.rows}, centers, of_range);
+        screen.nearest(Rows<T>{range, nullptr, range.rows}, of_range);
     }
 
     const Matrix<T> &matrix;
-    Centers<T> &centers;
+    const Centers<T> &centers;
+    Screen<T> &screen;
     const Drift &moved;
     std::int32_t *labels;
     float *upper, *lower;
@@ -320,7 +321,8 @@ template <class T> class BoundedAssignment {
 };
 
 // Half the distance from each centre to the nearest other, rounded down: the points here are the
-// centres themselves, each at distance 0 from its own.
+// centres themselves, each at distance 0 from its own. They are few, and bounds that the quantised
+// tile would loosen serve for all rows.
 template <class T>
 void pairwise_min_separation(const Matrix<T> &points, double *separation) {
     const Index k = points.rows;
@@ -333,8 +335,10 @@ void pairwise_min_separation(const Matrix<T> &points, double *separation) {
     std::vector<float> upper(k, std::numeric_limits<float>::infinity()), lower(k);
     const std::vector<double> still(k);
     const Drift moved(still.data(), still.data(), k);
-    BoundedAssignment<T>(points, centers, moved, labels.data(), upper.data(), lower.data())
-        .step(0, k);
+    Screen<T> screen(centers);
+    BoundedAssignment<T> bounds(points, centers, screen, moved, labels.data(), upper.data(),
+                                lower.data());
+    nearest_by_tile(Rows<T>{points, nullptr, k}, centers, bounds);
     for (Index j = 0; j < k; ++j) separation[j] = double(lower[j]) / 2;
 }
 

@@ -72,8 +72,9 @@ Index py_assign_bounded(Strided<T> X, Table<T> centers, Input<double> shift,
     const Matrix<T> x = require_search(X, centers, shift, labels);
     require_bounds(labels, upper, lower, drift, separation, Index(centers.shape(0)));
     Centers<T> packed = pack<T>(centers, shift);
+    Screen<T> screen(packed);
     const Drift moved(drift.data(), separation.data(), packed.count);
-    BoundedAssignment<T> search(x, packed, moved, labels.data(), upper.data(), lower.data());
+    BoundedAssignment<T> search(x, packed, screen, moved, labels.data(), upper.data(), lower.data());
     Index scanned = 0;
     for_each_range(x, [&](Index first, Index last) { scanned += search.step(first, last); });
     return scanned;
@@ -95,6 +96,7 @@ std::pair<Index, Index> py_assign_and_sum(
     require_length(old_labels, x.rows, "old_labels");
     require_within<int32_t>(old_labels.data(), x.rows, -1, into.clusters, "old_labels");
     Centers<T> packed = pack<T>(centers, shift);
+    Screen<T> screen(packed);
     const auto run = [&](auto search) {
         const Pass pass =
             assign_and_sum(x, old_labels.data(), labels.data(), q, into, search);
@@ -102,13 +104,13 @@ std::pair<Index, Index> py_assign_and_sum(
     };
     if (!upper)
         return run([&](Index first, Index last) {
-            assign(x.between(first, last), packed, labels.data() + first, nullptr);
+            assign(x.between(first, last), packed, screen, labels.data() + first, nullptr);
             return last - first;
         });
     require(lower && drift && separation, "lower, drift and separation go with upper");
     require_bounds(labels, *upper, *lower, *drift, *separation, packed.count);
     const Drift moved(drift->data(), separation->data(), packed.count);
-    BoundedAssignment<T> search(x, packed, moved, labels.data(), upper->data(), lower->data());
+    BoundedAssignment<T> search(x, packed, screen, moved, labels.data(), upper->data(), lower->data());
     return run([&](Index first, Index last) { return search.step(first, last); });
 }
 

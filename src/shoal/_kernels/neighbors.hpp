@@ -155,7 +155,6 @@ template <class T, class Metric, class Kept> class NeighborSearch {
 
     void run() {
         const Rows<T> rows{matrix, nullptr, matrix.rows};
-        Buffer<T> waiting(queries.block * kPanelRows<T>);
         for (Index block = 0; block < queries.count; block += queries.block) {
             const Index last = std::min(queries.count, block + queries.block);
             queries.pack(block);
@@ -163,7 +162,7 @@ template <class T, class Metric, class Kept> class NeighborSearch {
             for (first_row = 0; first_row < matrix.rows; first_row += kPanelRows<T>) {
                 panel.pack(rows, first_row, queries.shift.data());
                 weigh_panel();
-                score(panel, queries, block, last, waiting, [&](Index q, const Tile<T> &tile)
+                score(panel, queries, block, last, [&](Index q, const Tile<T> &tile)
                           SHOAL_INLINE { if (has_candidate(q, tile)) collect(q, tile); });
             }
             for (Index q = block; q < last; ++q) settle(q);

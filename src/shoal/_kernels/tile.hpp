@@ -62,8 +62,14 @@ template <class T> inline Vector<T> load(const T *from) {
     std::memcpy(&v, from, sizeof v);
     return v;
 }
-template <class T> inline void store(T *to, Vector<T> v) { std::memcpy(to, &v, sizeof v); }
+inline IntVector<float> load(const std::int32_t *from) {
+    IntVector<float> v;
+    std::memcpy(&v, from, sizeof v);
+    return v;
+}
+template <class To, class V> inline void store(To *to, V v) { std::memcpy(to, &v, sizeof v); }
 template <class T> inline Vector<T> broadcast(T value) { return value - Vector<T>{}; }
+inline IntVector<float> broadcast(std::int32_t value) { return value - IntVector<float>{}; }
 
 // Contraction is off, so a fused multiply-add of vectors has to be asked for by name; and so has a
 // square root.
@@ -170,9 +176,18 @@ template <class T> [[gnu::always_inline]] inline void transpose(Vector<T> (&r)[k
 template <class T> struct Rows {
     const Matrix<T> &matrix;
     const std::int64_t *index;
-    Index count;
-    Index operator[](Index i) const { return index ? index[i] : i; }
+    Index count, first = 0;
+    Index operator[](Index i) const { return index ? index[i] : first + i; }
+    Rows between(Index start, Index end) const {
+        return index ? Rows{matrix, index + start, end - start}
+                     : Rows{matrix, nullptr, end - start, first + start};
+    }
     const T *pointer(Index i) const { return matrix.row((*this)[i]); }
+    // Asks for a row that comes soon, if there is one and its values are together.
+    void prefetch(Index i) const {
+        if (i >= count || matrix.column_stride != 1) return;
+        for (Index f = 0; f < matrix.columns; f += 64 / sizeof(T)) __builtin_prefetch(pointer(i) + f);
+    }
 };
 
 // One panel of points, centred and feature-major, with their squared norms.
@@ -185,7 +200,7 @@ template <class T> struct Panel {
         norms[0] = norms[1] = norms[2] = Vector<T>{};
         const bool whole = first + rows <= from.count;
         if (!from.index && from.matrix.row_stride == 1 && whole)
-            return pack_columns(from.matrix, first, shift);
+            return pack_columns(from.matrix, from[first], shift);
         const T *pointers[rows];
         if (!from.index && whole)
             for (int i = 0; i < rows; ++i)
@@ -246,10 +261,13 @@ template <class T> struct Panel {
 // interleaved, so that the tile reads them in order.
 template <class T> class Centers {
   public:
+    using Points = Panel<T>;
+
     Centers(const T *data, Index count, Index features, const double *shift)
         : data(data), count(count), features(features), shift(shift, shift + features),
           offsets(padded(count), -std::numeric_limits<T>::infinity()),
-          block(block_size(count, features)), packed(block * features) {
+          block(block_size(count, features)), waiting(block * kPanelRows<T>),
+          packed(block * features) {
         double largest = 0;
         for (Index j = 0; j < count; ++j) {
             const double norm = squared_norm(j);
@@ -279,6 +297,7 @@ template <class T> class Centers {
     Buffer<T> shift, offsets;  // offsets: where a score starts, -|c|^2 / 2; padding never wins
     T largest_norm;
     Index block;
+    Buffer<T> waiting;  // chains of a panel against a block
 
   private:
     static Index padded(Index n) { return (n + kTileCenters - 1) / kTileCenters * kTileCenters; }
@@ -303,7 +322,8 @@ template <class T> class Centers {
     Buffer<T> packed;
 };
 
-template <class T> using Tile = Vector<T>[kTileCenters][kTileVectors];
+template <class V> using Grid = V[kTileCenters][kTileVectors];
+template <class T> using Tile = Grid<Vector<T>>;
 
 // Extends the chains of one tile by some features.
 template <class T>
@@ -323,7 +343,7 @@ template <class T>
     }
 }
 
-template <class T, class Body> [[gnu::always_inline]] inline void each(Body &&body) {
+template <class Body> [[gnu::always_inline]] inline void each(Body &&body) {
     unroll<kTileCenters>([&](auto c) SHOAL_INLINE {
         unroll<kTileVectors>([&](auto v) SHOAL_INLINE { body(c, v); });
     });
@@ -331,10 +351,9 @@ template <class T, class Body> [[gnu::always_inline]] inline void each(Body &&bo
 
 // Scores of a panel against one packed block of centres, handed to visit(first centre, tile) a tile
 // at a time, centres in order. Only so many features are taken at once that their part of the panel
-// stays in L1; between such slices the chains wait in `waiting`.
+// stays in L1; between such slices the chains wait.
 template <class T, class Visit>
-void score(const Panel<T> &panel, const Centers<T> &centers, Index first, Index last,
-           Buffer<T> &waiting, Visit &&visit) {
+void score(const Panel<T> &panel, Centers<T> &centers, Index first, Index last, Visit &&visit) {
     constexpr Index slice = 24576 / (kPanelRows<T> * Index(sizeof(T)));
     constexpr int tile_size = kTileCenters * kPanelRows<T>;
     for (Index start = 0; start == 0 || start < centers.features; start += slice) {
@@ -342,21 +361,21 @@ void score(const Panel<T> &panel, const Centers<T> &centers, Index first, Index 
         const bool is_last = start + width == centers.features;
         const T *points = panel.points.data() + start * kPanelRows<T>;
         for (Index j = first; j < last; j += kTileCenters) {
-            T *chains = waiting.data() + (j - first) / kTileCenters * tile_size;
+            T *chains = centers.waiting.data() + (j - first) / kTileCenters * tile_size;
             Tile<T> tile;
             if (start == 0)
-                each<T>([&](auto c, auto v) SHOAL_INLINE {
+                each([&](auto c, auto v) SHOAL_INLINE {
                     tile[c][v] = broadcast(centers.offsets[j + c]);
                 });
             else
-                each<T>([&](auto c, auto v) SHOAL_INLINE {
+                each([&](auto c, auto v) SHOAL_INLINE {
                     tile[c][v] = load(chains + (c * kTileVectors + v) * kLanes<T>);
                 });
             extend<T>(tile, points, centers.tile(j) + start * kTileCenters, width);
             if (is_last)
                 visit(j, tile);
             else
-                each<T>([&](auto c, auto v) SHOAL_INLINE {
+                each([&](auto c, auto v) SHOAL_INLINE {
                     store(chains + (c * kTileVectors + v) * kLanes<T>, tile[c][v]);
                 });
         }
@@ -369,10 +388,9 @@ template <class T> inline constexpr Index kRunRows = kRunPanels<T> * kPanelRows<
 
 // Scores of all rows against all centres. For each run: visitor.begin(row, panel) once a panel,
 // visitor.visit(panel in the run, first centre, tile) for its tiles, visitor.end(row, rows).
-template <class T, class Visitor>
-void scan(const Rows<T> &rows, Centers<T> &centers, Visitor &visitor) {
-    Panel<T> panel(centers.features);
-    Buffer<T> waiting(centers.block * kPanelRows<T>);
+template <class T, class Centers, class Visitor>
+void scan(const Rows<T> &rows, Centers &centers, Visitor &visitor) {
+    typename Centers::Points panel(centers.features);
     for (Index run = 0; run < rows.count; run += kRunRows<T>) {
         const Index size = std::min(kRunRows<T>, rows.count - run);
         for (Index block = 0; block < centers.count; block += centers.block) {
@@ -381,8 +399,12 @@ void scan(const Rows<T> &rows, Centers<T> &centers, Visitor &visitor) {
             for (Index p = 0; p * kPanelRows<T> < size; ++p) {
                 panel.pack(rows, run + p * kPanelRows<T>, centers.shift.data());
                 if (block == 0) visitor.begin(run, p, panel);
-                score(panel, centers, block, last, waiting, [&](Index j, const Tile<T> &tile)
-                          SHOAL_INLINE { visitor.visit(p, j, tile); });
+                const Index next = run + (p + 1) * kPanelRows<T>;
+                score(panel, centers, block, last, [&](Index j, const Tile<T> &tile) SHOAL_INLINE {
+                    const Index tiles = (j - block) / kTileCenters;
+                    if (tiles < kPanelRows<T>) rows.prefetch(next + tiles);
+                    visitor.visit(p, j, tile);
+                });
             }
         }
         visitor.end(run, size);
