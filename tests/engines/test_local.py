@@ -11,20 +11,14 @@ import threading
 import time
 import traceback
 from collections import Counter
-from dataclasses import replace
 
-import numpy as np
 import pytest
 from tests.data.synthetic import synthetic_dataset
 from threadpoolctl import threadpool_info
 
 from shoal.callbacks import fit_progress
-from shoal.data.arrays import ArraySource
-from shoal.data.dataset import Dataset
-from shoal.data.plan import plan
-from shoal.data.store import BlockStore
 from shoal.engines.current import current_engine
-from shoal.engines.local import LocalEngine, fold_blocks
+from shoal.engines.local import LocalEngine
 from shoal.engines.statistic import Statistic
 from shoal.exceptions import DiskFullError, MemoryBudgetError, ParameterError
 from shoal.testing.engine import RowDigest
@@ -318,25 +312,37 @@ def test_blas_has_one_thread_inside_and_its_own_afterwards():
         assert n_blas_threads() == before
 
 
-def test_a_fold_costs_little():
-    """Sixteen small blocks in memory: half a millisecond, on a machine with nothing else to do."""
-    X = np.zeros((16 * 4096, 4))
-    dataset = Dataset(ArraySource(X), (0, 1, 2, 3))
-    store = BlockStore(dataset, replace(plan(dataset, 10**9, 2), block_rows=4096))
+LOADS_BLAS_LATE = """
+from threadpoolctl import threadpool_info
+from tests.data.synthetic import synthetic_dataset
+from shoal.engines.local import LocalEngine
+from shoal.testing.engine import RowDigest
 
-    class Nothing(Visits):
-        def update(self, partial, block):
-            return partial
+class Looks(RowDigest):
+    def update(self, partial, block):
+        inside.append([info["num_threads"] for info in threadpool_info()
+                       if info["user_api"] == "blas"])
+        return super().update(partial, block)
 
-    seconds = []
-    for _ in range(200):
-        began = time.perf_counter()
-        with store.scan() as scan:
-            fold_blocks(scan, Nothing(), 2)
-        seconds.append(time.perf_counter() - began)
-    # Others may use the machine while tests run, so the best tenth counts.
-    assert np.quantile(seconds, 0.1) < 0.5e-3
-    store.close()
+inside = []
+with LocalEngine(2) as engine:
+    engine.fold(synthetic_dataset(5000), Looks())
+    import faiss
+    engine.fold(synthetic_dataset(5000), Looks())
+assert len(inside[-1]) > len(inside[0]), inside
+assert set(inside[-1]) == {1}, inside
+"""
+
+
+def test_blas_that_is_loaded_between_passes_has_one_thread_too():
+    done = subprocess.run(
+        [sys.executable, "-c", LOADS_BLAS_LATE],
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "2"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert not done.returncode, done.stderr
 
 
 def test_the_digest_is_a_statistic():

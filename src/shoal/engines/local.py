@@ -1,10 +1,11 @@
 """Passes on the threads of this process."""
 
+import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from functools import cache, reduce
+from functools import lru_cache, reduce
 from operator import or_
 from threading import RLock, Thread
 from typing import Any, Generic, TypeVar
@@ -202,7 +203,7 @@ class _Team(Generic[Result]):
         """What the work gives on this thread and on others; raises the first error."""
         threads = [Thread(target=self._do, name="shoal-fold") for _ in range(n_threads - 1)]
         # The engine's threads are the parallelism there is.
-        with _blas().limit(limits=1, user_api="blas"):
+        with _blas(len(sys.modules)).limit(limits=1, user_api="blas"):
             try:
                 for thread in threads:
                     thread.start()
@@ -256,7 +257,7 @@ def _finished(
     return block, future.result()
 
 
-@cache
-def _blas() -> ThreadpoolController:
-    """The BLAS libraries of this process; finding them takes milliseconds."""
+@lru_cache(maxsize=1)
+def _blas(n_modules: int) -> ThreadpoolController:
+    """The BLAS libraries of this process: finding them takes milliseconds, modules bring more."""
     return ThreadpoolController()
