@@ -199,7 +199,7 @@ template <class T> class BoundedAssignment {
     // 150, and sorting out, gathering and packing one that they leave open 1150.
     Plan cheapest(Index first, Index last) const {
         const Index stride = std::max<Index>(1, (last - first) / 64);
-        const Index scores = centers.count * centers.features;
+        const Index scores = screen.cost(centers.count * centers.features);
         Plan best{true, 0};
         Index least = ((last - first + stride - 1) / stride) * (scores + 200);
         for (Index n = 0; n <= centers.count / 2; n = n ? 2 * n : kTileCenters) {

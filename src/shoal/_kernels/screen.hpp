@@ -27,6 +27,8 @@ struct QuantisedMargin {
 template <class T> class Screen {
   public:
     explicit Screen(Centers<T> &centers) : centers(centers) {}
+    // What scores of so many products cost, in products of the tile on floats.
+    Index cost(Index products) const { return products; }
     template <class Emit> void nearest(const Rows<T> &rows, Emit &emit) {
         nearest_by_tile(rows, centers, emit);
     }
@@ -44,6 +46,7 @@ template <> class Screen<float> {
           pays(centers.count >= 16 && centers.count * centers.features >= 1000 &&
                quantised.can_be_told_apart()) {}
 
+    Index cost(Index products) const { return pays ? products * 5 / 8 : products; }
     template <class Emit> void nearest(const Rows<float> &rows, Emit &emit) {
         if (!pays) return nearest_by_tile(rows, centers, emit);
         for (Index first = 0; first < rows.count;) {

@@ -4,7 +4,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from functools import lru_cache, reduce
 from operator import or_
 from threading import RLock, Thread
@@ -201,9 +201,8 @@ class _Team(Generic[Result]):
 
     def run(self, n_threads: int) -> list[Result]:
         """What the work gives on this thread and on others; raises the first error."""
-        threads = [Thread(target=self._do, name="shoal-fold") for _ in range(n_threads - 1)]
-        # The engine's threads are the parallelism there is.
-        with _blas(len(sys.modules)).limit(limits=1, user_api="blas"):
+        threads = [Thread(target=self._help, name="shoal-fold") for _ in range(n_threads - 1)]
+        with _one_blas_thread():
             try:
                 for thread in threads:
                     thread.start()
@@ -224,6 +223,12 @@ class _Team(Generic[Result]):
             self._errors = []
             raise error
         return self._done
+
+    def _help(self) -> None:
+        # BLAS on OpenMP has a number of threads for each thread that calls it. For others this
+        # ends with the one that `run` has set.
+        with _one_blas_thread():
+            self._do()
 
     def _do(self) -> None:
         try:
@@ -255,6 +260,12 @@ def _finished(
 ) -> tuple[Block, Result]:
     block, future = waiting.popleft()
     return block, future.result()
+
+
+def _one_blas_thread() -> AbstractContextManager[object]:
+    """The engine's threads are the parallelism there is."""
+    found: AbstractContextManager[object] = _blas(len(sys.modules)).limit(limits=1, user_api="blas")
+    return found
 
 
 @lru_cache(maxsize=1)
