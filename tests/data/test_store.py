@@ -1,6 +1,7 @@
 """The block store: each row once a scan, wherever its block is; within its bounds."""
 
 import gc
+import os
 import weakref
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from tests.data.stores import check_rows, store_of, taken
 from tests.data.synthetic import SyntheticSource, synthetic_dataset
 
 from shoal.data.arrays import ArraySource
+from shoal.data.cache import BlockCache
 from shoal.data.dataset import Dataset
 from shoal.data.plan import plan
 from shoal.data.store import BlockStore
@@ -170,6 +172,28 @@ def test_buffers_are_not_used_again_while_somebody_looks():
     taken(store)
     with store.scan() as scan:
         check_rows(list(iter(scan.take, None)), 5700)
+    store.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="the system takes no advice")
+def test_the_system_is_told_which_block_follows(monkeypatch):
+    store = store_of(synthetic_dataset(5700), 0)
+    taken(store)
+    told, read = [], []
+    cache_read = BlockCache.read
+    monkeypatch.setattr(os, "posix_fadvise", lambda file, offset, *rest: told.append(offset))
+    monkeypatch.setattr(
+        BlockCache,
+        "read",
+        lambda cache, stored, buffer: (
+            read.append((stored.offset, len(told))) or cache_read(cache, stored, buffer)
+        ),
+    )
+    taken(store)
+    offsets = [offset for offset, _ in read]
+    assert len(offsets) > 2
+    assert told == offsets[1:]
+    assert [n_told for _, n_told in read[:-1]] == [*range(1, len(offsets))]
     store.close()
 
 

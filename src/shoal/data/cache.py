@@ -205,6 +205,12 @@ class BlockCache:
             stored.beside,
         )
 
+    def announce(self, stored: StoredBlock) -> None:
+        """Let the system fetch a block from the disk that will be read soon."""
+        if hasattr(os, "posix_fadvise"):
+            with suppress(OSError):  # which `read` will raise
+                os.posix_fadvise(self._file, stored.offset, stored.n_bytes, os.POSIX_FADV_WILLNEED)
+
     def discard(self, stored: StoredBlock) -> None:
         """Let other blocks be written where this one stands."""
         self._give_back(stored.offset, stored.n_pages_bytes)

@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -218,7 +219,7 @@ class Ahead:
         self._blocks: Prefetch[Block] | None = None
         if cache is not None and stored:
             buffers.resize(max(block.n_bytes for block in stored))
-            self._blocks = Prefetch((cache.read(block, buffers.take()) for block in stored), depth)
+            self._blocks = Prefetch(_read_all(stored, cache, buffers), depth)
 
     def take(self, *, wait: bool = True) -> Block | None:
         """The next block; None where there is no more, or without `wait` none yet."""
@@ -231,6 +232,16 @@ class Ahead:
     def close(self) -> None:
         if self._blocks is not None:
             self._blocks.close()
+
+
+def _read_all(
+    stored: Sequence[StoredBlock], cache: BlockCache, buffers: "_Buffers"
+) -> Iterator[Block]:
+    """The blocks one after the other, while the system fetches the one that follows."""
+    for block, following in zip_longest(stored, stored[1:]):
+        if following is not None:
+            cache.announce(following)
+        yield cache.read(block, buffers.take())
 
 
 class _Buffers:
