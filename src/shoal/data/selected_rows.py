@@ -8,6 +8,7 @@ import numpy as np
 
 from shoal._typing import AnyArray, Rows
 from shoal.data.source import Cell, Column, Source
+from shoal.data.windows import length
 
 
 class SelectedRows(Source):
@@ -37,7 +38,7 @@ class SelectedRows(Source):
         _, whole = self._cells[cell.index]
         first = whole.first_row
         for rows in self._origin.read(whole, columns, max_rows):
-            n_rows = int(rows[0].shape[0] if isinstance(rows, list) else rows.shape[0])
+            n_rows = length(rows)
             which = np.flatnonzero(self._selected[first : first + n_rows])
             first += n_rows
             if len(which):

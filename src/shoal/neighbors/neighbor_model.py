@@ -140,14 +140,17 @@ class NeighborModel(BaseEstimator, ABC):
         None stands for the model's own rows.
         """
         check_is_fitted(self, "index_")
-        database = self.index_.database
         if X is None:
+            database = self.index_.database
             return database.n_rows, partial(database.batches, self._metric)
-        dataset = predict_dataset(self, X)
-        dtype = self._metric.dtype(dataset.dtype, database.dtype)
-        unit_rows = self._metric.name == "cosine"
-        dataset = replace(dataset, dtype=dtype, unit_rows=unit_rows)
+        dataset = self.query_dataset(X)
         return dataset.n_rows, partial(query_batches, dataset)
+
+    def query_dataset(self, X: Any) -> Dataset:
+        """`X` as queries, of the type that they are compared with the model's rows in."""
+        dataset = predict_dataset(self, X)
+        dtype = self._metric.dtype(dataset.dtype, self.index_.database.dtype)
+        return replace(dataset, dtype=dtype, unit_rows=self._metric.name == "cosine")
 
     def _check_parameters(self) -> None:
         check_choice(self, "algorithm", ALGORITHMS)

@@ -1,12 +1,10 @@
 """What approximate neighbours miss."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from shoal.data.validation import predict_dataset
 from shoal.engines.current import current_engine
 from shoal.exceptions import ParameterError
 from shoal.neighbors.brute import Brute
@@ -67,11 +65,9 @@ def recall(
     if n_queries < 1:
         raise ParameterError(f"n_queries={n_queries} leaves no query to ask. Give at least 1.")
     index = model.index_
-    dataset = predict_dataset(model, X)
+    dataset = model.query_dataset(X)
     k = model.checked_n_neighbors(n_neighbors, dataset.n_rows)
-    dtype = index.metric.dtype(dataset.dtype, index.database.dtype)
-    dataset = replace(dataset, dtype=dtype, unit_rows=index.metric.name == "cosine")
-    sample = KeyedSample(n_queries, dataset.n_features, dtype, _SEED, _PURPOSE)
+    sample = KeyedSample(n_queries, dataset.n_features, dataset.dtype, _SEED, _PURPOSE)
     queries = current_engine().fold(dataset, sample).X
     found = index.query(queries, k).distances
     truth = Brute(index.database, index.metric).query(queries, k).distances
