@@ -22,7 +22,7 @@ def backtrack(
 
     Where values differ by no more than rounding, a step is good if the gradient is shorter at its
     end: so a search close to the minimum does not end in noise. Each step tried is one
-    evaluation; most searches take one.
+    evaluation; most searches take one (`docs/decisions/0012-line-search.md`).
 
     Parameters
     ----------
