@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import IntEnum
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -16,23 +15,12 @@ from shoal.solvers.lloyd import Summary
 from shoal.solvers.solver import Fold
 from shoal.statistics.center_search import CenterSearch
 from shoal.statistics.keyed_sample import KeyedSample, Sample
+from shoal.statistics.purpose import Purpose
 
 #: k-means|| draws this many times ``n_clusters`` rows a round ...
 OVERSAMPLING = 2
 #: ... for this many rounds (Bahmani et al. find 5 enough).
 N_ROUNDS = 5
-
-
-class Purpose(IntEnum):
-    """What random numbers are drawn for: with the seed, the key of a stream of them."""
-
-    SAMPLE = 1
-    CHOICE = 2
-    RANDOM_ROWS = 3
-    VALIDATION = 4
-    ROUND = 16  # of k-means||; ROUND + 1, ROUND + 2, ... are later rounds
-    NEXT_CENTER = 2**16  # after the first; + 1, + 2, ... after so many
-    MINI_BATCHES = 2**32  # of the first pass; + 1, + 2, ... of later ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +81,7 @@ class InitialCenters:
             drawn = fold(
                 self._rows(
                     OVERSAMPLING * self.n_clusters,
-                    Purpose.ROUND + number,
+                    Purpose.PARALLEL_ROUND + number,
                     by_weight=True,
                     centers=candidates,
                 )

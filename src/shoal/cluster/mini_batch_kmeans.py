@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from shoal._typing import AnyArray
 from shoal._validation import check_number
 from shoal.cluster.center_model import CenterModel
-from shoal.cluster.initial_centers import InitialCenters, Purpose, sample_size
+from shoal.cluster.initial_centers import InitialCenters, sample_size
 from shoal.cluster.summary import summarize
 from shoal.data.dataset import Dataset
 from shoal.data.validation import predict_dataset
@@ -23,6 +23,7 @@ from shoal.solvers.solver import Fold
 from shoal.statistics.assignment import Assigned, Assignment
 from shoal.statistics.center_search import CenterSearch
 from shoal.statistics.nearest_center import nearest_center
+from shoal.statistics.purpose import Purpose
 
 
 class MiniBatchKMeans(CenterModel):

@@ -15,12 +15,11 @@ from shoal.exceptions import ColumnError, DataError
 from shoal.inspection.axes import axes_or_new, style
 from shoal.statistics.keyed_sample import KeyedSample
 from shoal.statistics.nearest_center import nearest_center
+from shoal.statistics.purpose import Purpose
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: Key of the random numbers, unlike those of fits.
-PURPOSE = 64
 #: Clusters that a legend has room for.
 MOST_NAMED = 20
 
@@ -119,7 +118,7 @@ def scatter_clusters(
     if dataset.n_features < 2:
         raise DataError("A scatter plot needs two features, and the model has one.")
     seed = int(check_random_state(random_state).randint(2**31 - 1))
-    drawn = KeyedSample(sample_size, dataset.n_features, dataset.dtype, seed, PURPOSE)
+    drawn = KeyedSample(sample_size, dataset.n_features, dataset.dtype, seed, Purpose.SCATTER)
     rows = current_engine().fold(dataset, drawn).X
     labels, _ = nearest_center(rows, centers, rows.mean(axis=0, dtype=np.float64))
     rows, middles = rows.astype(np.float64), centers.astype(np.float64)

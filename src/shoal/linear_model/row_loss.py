@@ -13,6 +13,7 @@ from shoal.solvers.solver import Fold
 from shoal.statistics.curvature import Curvature
 from shoal.statistics.keyed_sample import KeyedSample
 from shoal.statistics.loss_gradient import LossGradient, LossSums
+from shoal.statistics.purpose import Purpose
 from shoal.statistics.together import Together
 
 #: A bound on derivatives this many times too large takes too many digits from their sums.
@@ -20,8 +21,6 @@ LOOSE = 2.0**24
 #: Rows of which a sampled Hessian is, and for each parameter: enough to precondition by.
 LEAST_SAMPLE = 4096
 SAMPLED_A_PARAMETER = 16
-#: What the sample is drawn for, in the keys of random numbers.
-PURPOSE = 66
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +54,7 @@ class RowLoss(MeanLoss):
         """That of some rows, drawn by their numbers: the same however rows are split into files."""
         size = max(LEAST_SAMPLE, SAMPLED_A_PARAMETER * (coef.size + intercept.size))
         n_features = coef.shape[1]
-        drawn = fold(KeyedSample(size, n_features, self.summary.dtype, 0, PURPOSE))
+        drawn = fold(KeyedSample(size, n_features, self.summary.dtype, 0, Purpose.HESSIAN))
         low, high = self.summary.range.minimum, self.summary.range.maximum
         block = Block(drawn.X, 0, low, high, drawn.target, drawn.sample_weight)
         curvature = self._curvature(coef, intercept)

@@ -13,9 +13,7 @@ from shoal.engines.current import current_engine
 from shoal.exceptions import DataError
 from shoal.statistics.keyed_sample import KeyedSample, Sample
 from shoal.statistics.nearest_center import nearest_center
-
-#: Key of the random numbers, unlike those of fits.
-PURPOSE = 65
+from shoal.statistics.purpose import Purpose
 
 
 def silhouette_score(
@@ -108,5 +106,5 @@ def _labelled(
 
 def _sample(dataset: Any, size: int, random_state: int | np.random.RandomState | None) -> Sample:
     seed = int(check_random_state(random_state).randint(2**31 - 1))
-    drawn = KeyedSample(size, dataset.n_features, dataset.dtype, seed, PURPOSE)
+    drawn = KeyedSample(size, dataset.n_features, dataset.dtype, seed, Purpose.SILHOUETTE)
     return current_engine().fold(dataset, drawn)

@@ -15,6 +15,7 @@ from shoal.neighbors.database import Database
 from shoal.neighbors.index import local_engine
 from shoal.statistics.keyed_sample import KeyedSample
 from shoal.statistics.metric import Metric
+from shoal.statistics.purpose import Purpose
 
 #: Groups are found from a sample of so many rows each, where these take no more than so many bytes:
 #: as large as budgets are small, and never of them, so that they decide nothing.
@@ -26,7 +27,7 @@ _FIRST_ROWS_A_GROUP = 4
 #: More groups take longer to be told apart than they spare.
 _MOST_GROUPS = 1024
 
-_SEED, _PURPOSE = 0, 66
+_SEED = 0
 
 
 def group_centers(database: Database, metric: Metric) -> AnyArray:
@@ -49,9 +50,9 @@ def row_sample(database: Database, metric: Metric) -> AnyArray:
     size = max(_LEAST_ROWS_A_GROUP, _SAMPLE_BYTES // (database.n_features * dtype.itemsize))
     size = min(size, wanted)
     engine = local_engine()
-    sample = KeyedSample(size, database.n_features, dtype, _SEED, _PURPOSE).zero()
+    sample = KeyedSample(size, database.n_features, dtype, _SEED, Purpose.GROUPS).zero()
     for number, part in enumerate(database.typed(dtype, metric)):
-        drawn = KeyedSample(size, database.n_features, dtype, _SEED + number, _PURPOSE)
+        drawn = KeyedSample(size, database.n_features, dtype, _SEED + number, Purpose.GROUPS)
         sample = drawn.merge(sample, engine.fold(part, drawn))
     return sample.X
 

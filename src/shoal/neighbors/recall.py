@@ -10,8 +10,9 @@ from shoal.exceptions import ParameterError
 from shoal.neighbors.brute import Brute
 from shoal.neighbors.k_neighbors import KNeighbors
 from shoal.statistics.keyed_sample import KeyedSample
+from shoal.statistics.purpose import Purpose
 
-_SEED, _PURPOSE = 0, 67
+_SEED = 0
 
 
 def recall(
@@ -67,7 +68,7 @@ def recall(
     index = model.index_
     dataset = model.query_dataset(X)
     k = model.checked_n_neighbors(n_neighbors, dataset.n_rows)
-    sample = KeyedSample(n_queries, dataset.n_features, dataset.dtype, _SEED, _PURPOSE)
+    sample = KeyedSample(n_queries, dataset.n_features, dataset.dtype, _SEED, Purpose.RECALL)
     queries = current_engine().fold(dataset, sample).X
     found = index.query(queries, k).distances
     truth = Brute(index.database, index.metric).query(queries, k).distances

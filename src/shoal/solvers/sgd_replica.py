@@ -12,11 +12,7 @@ from shoal._typing import AnyArray, Float64Array, Int32Array
 from shoal.data.block import Block
 from shoal.data.source import Cell
 from shoal.statistics.keyed_sample import keyed_uniform
-
-#: Purposes of random numbers: which rows are held out, and the orders of the first epoch's rows;
-#: + 1, + 2, ... of later ones.
-HELD_OUT = 5
-ORDER = 2**33
+from shoal.statistics.purpose import Purpose
 
 #: Arrays that kernels change in place.
 _ARRAYS = ("coef", "intercept", "received", "total", "intercept_total", "first", "second")
@@ -145,7 +141,7 @@ class Windows:
         order: Int32Array = np.empty(n_rows, dtype=np.int32)
         run_rows = max(1, self.group_rows // _RUNS_A_GROUP)
         _kernels.shuffled_rows(
-            self.seed, ORDER + epoch, first_row, run_rows, self.group_rows, order
+            self.seed, Purpose.ROW_ORDER + epoch, first_row, run_rows, self.group_rows, order
         )
         return order if kept is None else order[kept[order]]
 
@@ -158,7 +154,7 @@ class Windows:
 
 def held_out_rows(block: Block, seed: int, share: float) -> AnyArray:
     """Which rows of a block are held out, shape (n_rows,), bool."""
-    chosen: AnyArray = keyed_uniform(seed, HELD_OUT, block) < share
+    chosen: AnyArray = keyed_uniform(seed, Purpose.HELD_OUT_ROWS, block) < share
     return chosen
 
 
