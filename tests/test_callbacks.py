@@ -2,8 +2,10 @@
 
 import io
 import logging
+import sys
 import threading
 from contextlib import contextmanager, redirect_stderr, suppress
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -403,3 +405,14 @@ def test_nobody_watches_a_pipe_or_a_closed_stream(monkeypatch):
     assert not _fit_display.somebody_watches()
     monkeypatch.setattr("sys.stderr", None)
     assert not _fit_display.somebody_watches()
+
+
+@pytest.mark.parametrize("has_widgets", [True, False])
+@pytest.mark.parametrize("shell", ["ZMQInteractiveShell", "TerminalInteractiveShell"])
+def test_notebooks_that_can_show_a_live_display_are_watched(monkeypatch, shell, has_widgets):
+    ipython = SimpleNamespace(get_ipython=type(shell, (), {}))
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setattr(_fit_display, "find_spec", lambda name: ipython if has_widgets else None)
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    watched = shell == "ZMQInteractiveShell" and has_widgets
+    assert _fit_display.somebody_watches() == watched
