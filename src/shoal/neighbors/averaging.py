@@ -1,7 +1,7 @@
 """Regression by the neighbours' average."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import Any, Self
 
@@ -9,46 +9,20 @@ import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from shoal._typing import Float64Array, Int64Array
+from shoal._typing import Float64Array
 from shoal.data.block import Block
-from shoal.data.dataset import Dataset
-from shoal.neighbors.neighbor_model import NeighborModel
 from shoal.neighbors.prediction import collected, written
 from shoal.neighbors.search_progress import searching
+from shoal.neighbors.supervised_neighbors import SupervisedNeighbors
 from shoal.neighbors.targets import Targets, scored_rows
-from shoal.neighbors.weights import Weights, check_weights
 
 
-class AveragingRegressor(MultiOutputMixin, RegressorMixin, NeighborModel):
+class AveragingRegressor(MultiOutputMixin, RegressorMixin, SupervisedNeighbors):
     """A regressor that averages the targets of rows."""
-
-    weights: Weights
 
     @abstractmethod
     def _averaged(self, own: bool) -> Callable[[Block], Float64Array]:
         """How a batch's averages are found, shape (n_queries, n_outputs)."""
-
-    @abstractmethod
-    def _batches(self, X: Any) -> tuple[int, Iterator[Block]]:
-        """How many queries there are, and these batch by batch."""
-
-    def fit(self, X: Any, y: Any = None, *, features: Sequence[str | int] | None = None) -> Self:
-        """Take the rows and their targets.
-
-        Parameters
-        ----------
-        X : path, glob, folder, array-like, sparse matrix, data frame, Dask collection or Dataset
-            Whatever `shoal.open_dataset` takes, of shape (n_rows, n_features).
-        y : array-like of shape (n_rows,) or (n_rows, n_outputs), or column name
-            The target of each row; not needed where a Dataset has a target.
-        features : sequence of str or int, default=None
-            The columns that distances are taken by; all but `y` by default.
-
-        Returns
-        -------
-        self
-        """
-        return self._fit_rows(X, y, features)
 
     def partial_fit(
         self, X: Any, y: Any = None, *, features: Sequence[str | int] | None = None
@@ -120,23 +94,5 @@ class AveragingRegressor(MultiOutputMixin, RegressorMixin, NeighborModel):
         X, y = scored_rows(self, X, y)
         return float(super().score(X, y, sample_weight))
 
-    def _start(self, dataset: Dataset) -> None:
-        self._keep_targets(Targets.of(dataset))
-
-    def _extend(self, dataset: Dataset) -> None:
-        self._keep_targets(self._targets.add(Targets.of(dataset)))
-
-    def _drop(self, rows: Int64Array) -> None:
-        self._keep_targets(self._targets.remove(rows))
-
     def _keep_targets(self, targets: Targets) -> None:
         self._targets, self._y = targets, targets.numbers()
-
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
-        check_weights(self.weights)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        return tags

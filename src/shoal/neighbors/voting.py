@@ -15,44 +15,20 @@ from shoal._typing import AnyArray, Float64Array, Int64Array
 from shoal.data.block import Block
 from shoal.data.dataset import Dataset
 from shoal.exceptions import DataError
-from shoal.neighbors.neighbor_model import NeighborModel
 from shoal.neighbors.prediction import collected, written
 from shoal.neighbors.search_progress import searching
+from shoal.neighbors.supervised_neighbors import SupervisedNeighbors
 from shoal.neighbors.targets import Targets, scored_rows
-from shoal.neighbors.weights import Weights, check_weights
 
 
-class VotingClassifier(MultiOutputMixin, ClassifierMixin, NeighborModel):
+class VotingClassifier(MultiOutputMixin, ClassifierMixin, SupervisedNeighbors):
     """A classifier whose rows vote for their classes."""
 
-    weights: Weights
     classes_: Any
 
     @abstractmethod
     def _voters(self, own: bool) -> Callable[[Block], tuple[Int64Array, Int64Array, Float64Array]]:
         """How a batch's voters are found: query, row and weight of each, query by query."""
-
-    @abstractmethod
-    def _batches(self, X: Any) -> tuple[int, Iterator[Block]]:
-        """How many queries there are, and these batch by batch."""
-
-    def fit(self, X: Any, y: Any = None, *, features: Sequence[str | int] | None = None) -> Self:
-        """Take the rows and their classes.
-
-        Parameters
-        ----------
-        X : path, glob, folder, array-like, sparse matrix, data frame, Dask collection or Dataset
-            Whatever `shoal.open_dataset` takes, of shape (n_rows, n_features).
-        y : array-like of shape (n_rows,) or (n_rows, n_outputs), or column name
-            The class of each row; not needed where a Dataset has a target.
-        features : sequence of str or int, default=None
-            The columns that distances are taken by; all but `y` by default.
-
-        Returns
-        -------
-        self
-        """
-        return self._fit_rows(X, y, features)
 
     def partial_fit(
         self,
@@ -209,25 +185,14 @@ class VotingClassifier(MultiOutputMixin, ClassifierMixin, NeighborModel):
             targets = Targets(targets.values, is_1d=True)
         self._keep_targets(targets)
 
-    def _extend(self, dataset: Dataset) -> None:
-        self._keep_targets(self._targets.add(Targets.of(dataset)))
-
-    def _drop(self, rows: Int64Array) -> None:
-        self._keep_targets(self._targets.remove(rows))
-
     def _keep_targets(self, targets: Targets) -> None:
         classes, self._codes = targets.classes()
         self._targets = targets
         self.outputs_2d_ = not targets.is_1d
         self.classes_ = classes[0] if targets.is_1d else classes
 
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
-        check_weights(self.weights)
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
         tags.classifier_tags.multi_label = True
         return tags
 
