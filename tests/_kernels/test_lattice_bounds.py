@@ -182,3 +182,12 @@ def test_rows_too_close_for_the_lattice(kernels: ModuleType, rng: np.random.Gene
     _, rows = nearest(kernels, X, queries, 3)
     truth = squared_distances(queries, X)
     np.testing.assert_array_equal(rows, np.argsort(truth, axis=1, kind="stable")[:, :3])
+
+
+def test_rows_whose_length_overflows(kernels: ModuleType, rng: np.random.Generator) -> None:
+    """They stand nowhere on the lattice, and may still be the nearest."""
+    X, queries = (rng.standard_normal((n, 3)).astype(np.float32) for n in (200, 20))
+    X[0] = X[150] = queries[9] = 1e25
+    backwards = np.arange(200)[::-1].copy()
+    distances, rows = nearest(kernels, X, queries, 1, np.zeros(3), backwards, step=100)
+    assert (distances[9], rows[9]) == (0, 49)
