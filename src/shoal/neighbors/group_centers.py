@@ -23,7 +23,7 @@ _ROWS_A_GROUP = 64
 _SAMPLE_BYTES = 2 * 2**20
 _LEAST_ROWS_A_GROUP = 8
 _FIRST_ROWS_A_GROUP = 4
-_N_STEPS = 4
+_N_STEPS = 2
 
 #: More groups take longer to be told apart than they spare.
 _MOST_GROUPS = 1024
