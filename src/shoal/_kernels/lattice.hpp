@@ -11,7 +11,7 @@
 // bounds every part of X.Q - |X|^2 / 2 by 1.5 * 32,000^2 < 2^31 (Cauchy and Schwarz).
 //
 // Rounding moves m coordinates by at most a half each, X_off <= sqrt(m) / 2, and centring, scaling
-// and the norm, in which m + 16 roundings of float follow each other, by gamma(m + 16) kRadius more.
+// and the norm, in which m + 16 roundings of float follow each other, add gamma(m + 16) kRadius.
 #pragma once
 
 #include <algorithm>
@@ -48,7 +48,8 @@ float lattice_scale(const Matrix<T> &matrix, const T *queries, Index count,
             const double centered = double(x[f * stride]) - double(shift[f]);
             norm += centered * centered;
         }
-        lengths.push_back(std::isnan(norm) ? std::numeric_limits<double>::infinity() : std::sqrt(norm));
+        constexpr double infinity = std::numeric_limits<double>::infinity();
+        lengths.push_back(std::isnan(norm) ? infinity : std::sqrt(norm));
     };
     for (Index q = 0; q < count; ++q) look_at(queries + q * matrix.columns, 1);
     const Index step = (matrix.rows + kMostRows - 1) / kMostRows;
@@ -61,7 +62,9 @@ float lattice_scale(const Matrix<T> &matrix, const T *queries, Index count,
 }
 
 inline Index steps_of(Index features) { return (features + 1) / 2; }
-inline Index whole_vectors(Index n) { return (n + kLanes<float> - 1) / kLanes<float> * kLanes<float>; }
+inline Index whole_vectors(Index n) {
+    return (n + kLanes<float> - 1) / kLanes<float> * kLanes<float>;
+}
 
 // A panel of rows. A 32-bit lane holds two features of a row: one of the first half of its features
 // and one of the second.

@@ -2,9 +2,9 @@
 //
 // The truth is the distance in double precision, summed in a fixed order: squared_distance, or
 // minus the inner product. Bounds only tell which rows may be near enough: rows lie across the
-// lanes, queries are broadcast, and every pair has a number that says how near it may be, the larger
-// the nearer. A row below the query's threshold is passed over; the others are appended to a short
-// buffer of the query. A full buffer is cut by selection to the k of largest number and those that
+// lanes, queries are broadcast, and every pair has a bound of how near it may be: the larger, the
+// nearer. A row below the query's threshold is passed over; the others are appended to a short
+// buffer of the query. A full buffer is cut by selection to the k of largest bound and those that
 // rounding might confuse with them; what is left at the end is decided by the truth. No distance is
 // stored, and which rows become candidates changes no result.
 //
@@ -42,13 +42,11 @@ template <class V> inline unsigned lanes_of(V holds) {
 }
 #endif
 
-// The largest and the least of bounds: of rows that cannot be bounded, and of every row.
-template <class V> using Limits = std::numeric_limits<V>;
+// The bound of a row that cannot be told from the nearest.
 template <class V>
-inline constexpr V kNearest = Limits<V>::has_infinity ? Limits<V>::infinity() : Limits<V>::max();
-template <class V>
-inline constexpr V kFarthest =
-    Limits<V>::has_infinity ? -Limits<V>::infinity() : Limits<V>::lowest();
+inline constexpr V kNearest = std::numeric_limits<V>::has_infinity
+                                  ? std::numeric_limits<V>::infinity()
+                                  : std::numeric_limits<V>::max();
 
 // A row of the database beside its distance: smaller is nearer, ties go to the lower row.
 struct Neighbor {
@@ -177,7 +175,8 @@ template <class T, class Bounds, class Kept> class NeighborSearch {
     void append(Index query, Index row, Value bound) {
         if (numbers[row] < 0) return;
         int &count = counts[query % bounds.block()];
-        buffer(query)[count++] = {std::isnan(double(bound)) ? kNearest<Value> : bound, std::int32_t(row)};
+        const Value certain = std::isnan(double(bound)) ? kNearest<Value> : bound;
+        buffer(query)[count++] = {certain, std::int32_t(row)};
         ++n_candidates;
         if (count == capacity) cut(query);
     }
@@ -246,8 +245,8 @@ void search_by_floats(const Matrix<T> &matrix, const std::int64_t *numbers, cons
 }
 
 // The nearest by euclidean distance: on a lattice while that pays. It is tried on runs of rows, each
-// twice as long as the one before; once more pairs come through than floats would have cost, floats
-// look at the rest.
+// twice as long as the one before. The first rows all come through; where of later ones more do than
+// the lattice saves time for, because they are closer than it is fine, floats look at the rest.
 template <class T, class Kept>
 void search_euclidean(const Matrix<T> &matrix, const std::int64_t *numbers, const T *queries,
                       Index count, const double *shift, Kept &kept) {
@@ -256,11 +255,11 @@ void search_euclidean(const Matrix<T> &matrix, const std::int64_t *numbers, cons
     if (const float scale = lattice_scale(matrix, queries, count, origin); scale > 0) {
         LatticeBounds<T> bounds(queries, count, origin, scale);
         NeighborSearch<T, LatticeBounds<T>, Kept> search(matrix, numbers, queries, bounds, kept);
-        const Index few = 8 * (16 + 2 * kept.wanted());
+        const Index first_ones = 8 * (16 + 2 * kept.wanted());
         bool pays = true;
         for (Index run = kFirstRun + 64 * kept.wanted(); pays && first < matrix.rows; run *= 2) {
             const Index last = std::min(first + run, matrix.rows);
-            const Index allowed = (last - first) / 128 + few * (last - first) / last;
+            const Index allowed = (last - first) / 128 + first_ones * (last - first) / last;
             pays = search.look(first, last) <= count * allowed;
             first = last;
         }
