@@ -11,15 +11,18 @@ from shoal.neighbors import KNeighborsClassifier, KNeighborsRegressor
 def test_options_are_the_estimators_parameters(shoal_command, labelled, tmp_path):
     result = shoal_command(
         *("fit", "knn", labelled, "--target", "y", "--columns", "b,a", "--n-neighbors", 7),
-        *("--weights", "distance", "--metric", "cosine", "--algorithm", "brute"),
+        *("--weights", "distance", "--metric", "cosine"),
+        *("--algorithm", "partition", "--n-probe", 2),
         *("--out", tmp_path / "model"),
     )
     assert result.exit_code == 0, result.stderr
     assert result.stdout.startswith(
-        "300 rows x 2 features of 2 labels: 7 neighbors each, by brute, "
+        "300 rows x 2 features of 2 labels: 7 neighbors each, by partition, "
     )
     found = load_model(tmp_path / "model")
-    expected = KNeighborsClassifier(7, weights="distance", metric="cosine", algorithm="brute")
+    expected = KNeighborsClassifier(
+        7, weights="distance", metric="cosine", algorithm="partition", n_probe=2
+    )
     assert type(found) is KNeighborsClassifier
     assert found.get_params() == expected.get_params()
     assert found.feature_names_in_.tolist() == ["b", "a"]

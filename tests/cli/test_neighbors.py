@@ -5,7 +5,10 @@ import pandas as pd
 import pytest
 
 from shoal import open_dataset
+from shoal.cli.neighbors import Algorithm, Metric
 from shoal.neighbors import NearestNeighbors
+from shoal.neighbors.choice import ALGORITHMS
+from shoal.statistics.metric import Metric as AnyMetric
 
 
 @pytest.fixture
@@ -59,6 +62,21 @@ def test_rows_within_a_radius_nearest_first(shoal_command, labelled, out):
     assert found.equals(found.sort_values(["query", "distance", "neighbor"], ignore_index=True))
 
 
+def test_nearest_groups_alone_are_probed(shoal_command, labelled, out):
+    options = ("--columns", "a,b", "--algorithm", "partition", "--n-probe", 1)
+    result = shoal_command("neighbors", labelled, *options, "--out", out)
+    assert "among 300 by partition, " in result.stdout
+    model = NearestNeighbors(algorithm="partition", n_probe=1)
+    model.fit(open_dataset(labelled, features=["a", "b"]))
+    same(found_in(result, out), *model.kneighbors())
+
+
+def test_names_are_those_of_the_api():
+    assert tuple(Algorithm) == ALGORITHMS
+    for name in Metric:
+        assert AnyMetric.of(name.value, 2, None).name == name.value
+
+
 def test_dropped_rows_are_no_ones_neighbours(shoal_command, rows, out):
     neighbors = ("neighbors", rows, "--columns", "a,b", "--out", out)
     result = shoal_command(*neighbors)
@@ -85,7 +103,9 @@ def test_a_folder_that_is_missing_is_found_before_the_search(shoal_command, rows
     assert result.stderr == f"shoal: Cannot write {out}: there is no folder {out.parent}.\n"
 
 
-@pytest.mark.parametrize("wrong", [("-k", 0), ("--metric", "near"), ("--algorithm", "guess")])
+@pytest.mark.parametrize(
+    "wrong", [("-k", 0), ("--metric", "near"), ("--algorithm", "guess"), ("--n-probe", 0)]
+)
 def test_wrong_usage(shoal_command, rows, out, wrong):
     result = shoal_command("neighbors", rows, "--columns", "a", "--out", out, *wrong)
     assert result.exit_code == 2

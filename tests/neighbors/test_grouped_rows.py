@@ -150,6 +150,20 @@ def test_only_the_nearest_groups_are_probed():
     assert bits(replace(index, n_probe=10**6).query(queries, 4)) == bits(exact.query(queries, 4))
 
 
+def test_groups_are_ranked_by_distances_in_float64():
+    """Two centres about as far from a query, told apart by the difference form alone: the third is
+    so far that products of centred coordinates lose what tells them apart."""
+    centers = np.array([[3.0, 0, 0, 0], [0, 3.0 + 2**-24, 0, 0], [0, 0, 1e7, 0]])
+    index = GroupedRows.around(
+        Database.of(open_dataset(np.repeat(centers, 50, axis=0))),
+        Metric("euclidean"),
+        centers,
+        n_probe=1,
+    )
+    queries = np.array([[0.0, 0, 0, 0], [0, 2**-20, 0, 0]])
+    assert (index.query(queries, 3).rows // 50 == [[0] * 3, [1] * 3]).all()
+
+
 def test_further_groups_are_probed_where_rows_are_too_few():
     X = blobs(300)
     index = replace(built(X), n_probe=1)

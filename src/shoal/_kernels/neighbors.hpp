@@ -1,28 +1,21 @@
 // The rows nearest to each query: the k nearest, or all within a radius.
 //
 // The truth is the distance in double precision, summed in a fixed order: squared_distance, or
-// minus the inner product. The tile only tells which rows may be near enough. Rows lie across the
-// lanes, queries are broadcast, and for every pair there is an upper bound
+// minus the inner product. Bounds only tell which rows may be near enough: rows lie across the
+// lanes, queries are broadcast, and every pair has a bound of how near it may be: the larger, the
+// nearer. A row below the query's threshold is passed over; the others are appended to a short
+// buffer of the query. A full buffer is cut by selection to the k of largest bound and those that
+// rounding might confuse with them; what is left at the end is decided by the truth. No distance is
+// stored, and which rows become candidates changes no result.
 //
-//     u(x, q) = x'.q' + e |x'|^2 + a_x,   a_x = -|x'|^2 / 2, or 0 for inner products,
-//
-// of s(x, q) = x'.q' + a_x less e |q'|^2 / 2, with x' = x - shift and q' = q - shift. The larger s,
-// the nearer: |x - q|^2 = |q'|^2 - 2 s. A row whose u is under the query's threshold is passed
-// over; the others are appended to a short buffer of the query. A full buffer is cut by selection
-// to the k of largest u and those that rounding might confuse with them; what is left at the end is
-// decided by the truth. No distance is stored, and which rows become candidates changes no result.
-//
-// Rounding (unit roundoffs u of T and v of double, m features): a chain of m fused multiply-adds
-// misses x'.q' by gamma_u(m) |x'||q'|, centring by 2u |x'||q'| more, |x'|^2 is off by
-// gamma_u(m + 2), and a handful of roundings follow. As 2 |x'||q'| <= |x'|^2 + |q'|^2, u misses s by
-// at most e (|x'|^2 + |q'|^2 / 2) with e = gamma_u(m + 12). The truth itself is off by gamma_v(m + 6)
-// of at most 2 (|x'|^2 + |q'|^2): e has four such terms on top. What overflows turns into NaN, and
-// NaN is never under a threshold.
+// Bounds are on floats (float_bounds.hpp) or, twice as fast, on a lattice of integers
+// (lattice_bounds.hpp).
 #pragma once
 
 #include <numeric>
 
-#include "assign.hpp"
+#include "float_bounds.hpp"
+#include "lattice_bounds.hpp"
 
 namespace shoal {
 
@@ -49,33 +42,11 @@ template <class V> inline unsigned lanes_of(V holds) {
 }
 #endif
 
-// x.q in the order of squared_distance.
-template <class T>
-double inner_product(const T *x, Index stride, const T *query, Index features) {
-    double sums[8] = {};
-    for (Index f = 0; f < features; ++f) sums[f % 8] += double(x[f * stride]) * double(query[f]);
-    for (int i = 0; i < 4; ++i) sums[i] += sums[i + 4];
-    return (sums[0] + sums[2]) + (sums[1] + sums[3]);
-}
-
-struct SquaredEuclidean {
-    static constexpr double kNormWeight = 0.5;
-    template <class T> static double distance(const T *x, Index stride, const T *q, Index features) {
-        return squared_distance(x, stride, q, features);
-    }
-    // The least s of a row no farther than `distance`.
-    static double score(double distance, double query_norm, double error) {
-        return (query_norm - distance * (1 + error)) / 2;
-    }
-};
-
-struct NegativeInnerProduct {
-    static constexpr double kNormWeight = 0;
-    template <class T> static double distance(const T *x, Index stride, const T *q, Index features) {
-        return -inner_product(x, stride, q, features);
-    }
-    static double score(double distance, double, double) { return -distance; }
-};
+// The bound of a row that cannot be told from the nearest.
+template <class V>
+inline constexpr V kNearest = std::numeric_limits<V>::has_infinity
+                                  ? std::numeric_limits<V>::infinity()
+                                  : std::numeric_limits<V>::max();
 
 // A row of the database beside its distance: smaller is nearer, ties go to the lower row.
 struct Neighbor {
@@ -135,148 +106,167 @@ class RadiusKept {
     double radius;
 };
 
-template <class T, class Metric, class Kept> class NeighborSearch {
+inline constexpr Index kFirstRun = 2304;
+
+template <class T, class Bounds, class Kept> class NeighborSearch {
   public:
     // numbers: of each row in the database; rows whose number is negative are passed over.
-    NeighborSearch(const Matrix<T> &matrix, const std::int64_t *numbers, Centers<T> &queries,
-                   Kept &kept)
-        : matrix(matrix), numbers(numbers), queries(queries), kept(kept), panel(queries.features),
-          capacity(16 + 2 * kept.wanted()), candidates(queries.block * capacity),
-          counts(queries.block), norms(queries.count),
-          thresholds(queries.offsets.size(), std::numeric_limits<T>::infinity()) {
-        const Index chain = queries.features + 12;
-        exact_error = rounding_error(chain, kDoubleRoundoff);
-        error = 1.01 * (rounding_error(chain, std::numeric_limits<T>::epsilon() / 2) +
-                        4 * exact_error);
-        underflow = 4.0 * double(chain) * double(std::numeric_limits<T>::min());
-        for (Index q = 0; q < queries.count; ++q) norms[q] = -2 * double(queries.offsets[q]);
-        std::fill(queries.offsets.begin(), queries.offsets.end(), T(0));
-    }
+    NeighborSearch(const Matrix<T> &matrix, const std::int64_t *numbers, const T *queries,
+                   Bounds &bounds, Kept &kept)
+        : matrix(matrix), numbers(numbers), queries(queries), bounds(bounds), kept(kept),
+          capacity(16 + 2 * kept.wanted()), candidates(bounds.block() * capacity),
+          counts(bounds.block()),
+          thresholds(padded(bounds.count()), kNearest<Value>) {}
 
-    void run() {
-        const Rows<T> rows{matrix, nullptr, matrix.rows};
-        for (Index block = 0; block < queries.count; block += queries.block) {
-            const Index last = std::min(queries.count, block + queries.block);
-            queries.pack(block);
-            for (Index q = block; q < last; ++q) thresholds[q] = threshold(q);
-            for (first_row = 0; first_row < matrix.rows; first_row += kPanelRows<T>) {
-                panel.pack(rows, first_row, queries.shift.data());
-                weigh_panel();
-                score(panel, queries, block, last, [&](Index q, const Tile<T> &tile)
-                          SHOAL_INLINE { if (has_candidate(q, tile)) collect(q, tile); });
+    // Looks at rows first, ..., last - 1 for every query; returns how many pairs were not passed
+    // over.
+    Index look(Index first, Index last) {
+        const Rows<T> rows{matrix, nullptr, last};
+        const Index before = n_candidates;
+        for (Index block = 0; block < bounds.count(); block += bounds.block()) {
+            const Index end = std::min(bounds.count(), block + bounds.block());
+            bounds.pack_queries(block);
+            for (Index q = block; q < end; ++q) thresholds[q] = bounds.threshold(q, kept.reach(q));
+            for (first_row = first; first_row < last; first_row += Bounds::kRows) {
+                bounds.pack_rows(rows, first_row);
+                bounds.visit(block, end, [&](Index q, const Grid<Lanes> &grid) SHOAL_INLINE {
+                    if (has_candidate(q, grid)) collect(q, grid, last);
+                });
             }
-            for (Index q = block; q < last; ++q) settle(q);
+            for (Index q = block; q < end; ++q) settle(q);
         }
+        return n_candidates - before;
     }
 
   private:
+    using Value = typename Bounds::Value;
+    using Lanes = typename Bounds::Lanes;
+    static constexpr int kWidth = sizeof(Lanes) / sizeof(Value);
+    static constexpr unsigned kAll = (1u << kWidth) - 1;
+
     struct Candidate {
-        T bound;
+        Value bound;
         std::int32_t row;
     };
 
-    // e |x'|^2 + a_x of the panel's rows. Infinite norms become NaN.
-    void weigh_panel() {
-        for (int v = 0; v < kTileVectors; ++v) {
-            const Vector<T> norm = panel.norms[v];
-            weights[v] = norm * T(error) - norm * T(Metric::kNormWeight) + T(underflow);
-            for (int i = 0; i < kLanes<T>; ++i)
-                if (!(norm[i] <= largest_norm)) largest_norm = norm[i];
-        }
-    }
+    static Index padded(Index n) { return (n + kTileCenters - 1) / kTileCenters * kTileCenters; }
 
-    [[gnu::always_inline]] bool has_candidate(Index first, const Tile<T> &tile) const {
-        constexpr unsigned all = (1u << kLanes<T>) - 1;
-        IntVector<T> under = ~IntVector<T>{};
+    [[gnu::always_inline]] bool has_candidate(Index first, const Grid<Lanes> &grid) const {
+        auto under = ~(Lanes{} < Lanes{});
         unroll<kTileCenters>([&](auto c) SHOAL_INLINE {
-            const Vector<T> least = broadcast(thresholds[first + c]);
-            unroll<kTileVectors>(
-                [&](auto v) SHOAL_INLINE { under &= tile[c][v] + weights[v] < least; });
+            const Lanes least = broadcast(thresholds[first + c]);
+            unroll<kTileVectors>([&](auto v) SHOAL_INLINE { under &= grid[c][v] < least; });
         });
-        return lanes_of(under) != all;
+        return lanes_of(under) != kAll;
     }
 
-    [[gnu::noinline]] void collect(Index first, const Tile<T> &tile) {
-        constexpr unsigned all = (1u << kLanes<T>) - 1;
-        for (int c = 0; c < kTileCenters && first + c < queries.count; ++c)
+    [[gnu::noinline]] void collect(Index first, const Grid<Lanes> &grid, Index last) {
+        for (int c = 0; c < kTileCenters && first + c < bounds.count(); ++c)
             for (int v = 0; v < kTileVectors; ++v) {
-                const Vector<T> bounds = tile[c][v] + weights[v];
-                unsigned near = ~lanes_of(bounds < broadcast(thresholds[first + c])) & all;
+                unsigned near = ~lanes_of(grid[c][v] < broadcast(thresholds[first + c])) & kAll;
                 for (; near; near &= near - 1) {
                     const int i = __builtin_ctz(near);
-                    append(first + c, first_row + v * kLanes<T> + i, bounds[i]);
+                    const Index row = first_row + v * kWidth + i;
+                    if (row < last) append(first + c, row, grid[c][v][i]);
                 }
             }
     }
 
-    void append(Index query, Index row, T bound) {
-        if (row >= matrix.rows || numbers[row] < 0) return;
-        int &count = counts[query % queries.block];
-        const T certain = std::isnan(bound) ? std::numeric_limits<T>::infinity() : bound;
+    void append(Index query, Index row, Value bound) {
+        if (numbers[row] < 0) return;
+        int &count = counts[query % bounds.block()];
+        const Value certain = std::isnan(double(bound)) ? kNearest<Value> : bound;
         buffer(query)[count++] = {certain, std::int32_t(row)};
+        ++n_candidates;
         if (count == capacity) cut(query);
     }
 
-    // Keeps the k candidates of largest bound and those that may be as near; where these are too
-    // many to tell apart by bounds, the truth decides.
+    // Makes room in a full buffer; where bounds cannot, the truth does.
     void cut(Index query) {
+        thin(query);
+        if (counts[query % bounds.block()] > (capacity + kept.wanted()) / 2) settle(query);
+    }
+
+    // Leaves the k candidates of largest bound and those that may be as near.
+    void thin(Index query) {
         const Index k = kept.wanted();
-        if (k == 0) return settle(query);
-        Candidate *first = buffer(query), *end = first + capacity;
+        int &count = counts[query % bounds.block()];
+        if (k == 0 || count <= k) return;
+        Candidate *first = buffer(query), *end = first + count;
         std::nth_element(first, first + k - 1, end, [](const Candidate &a, const Candidate &b) {
             return a.bound > b.bound;
         });
-        const double slack = error * (largest_norm + norms[query] / 2) + underflow;
-        const T least = below(first[k - 1].bound - 2.02 * slack);
+        thresholds[query] =
+            std::max(thresholds[query], bounds.threshold_beside(query, first[k - 1].bound));
+        const Value least = thresholds[query];
         end = std::partition(first, end, [&](const Candidate &a) { return !(a.bound < least); });
-        if (!std::isfinite(least) || end - first > (capacity + k) / 2) return settle(query);
-        counts[query % queries.block] = int(end - first);
-        thresholds[query] = std::max(thresholds[query], least);
+        count = int(end - first);
     }
 
     void settle(Index query) {
-        int &count = counts[query % queries.block];
+        thin(query);
+        int &count = counts[query % bounds.block()];
         if (count == 0) return;
         found.clear();
         for (const Candidate *one = buffer(query), *end = one + count; one < end; ++one)
-            found.push_back({Metric::distance(matrix.row(one->row), matrix.column_stride,
-                                              queries.row(query), queries.features),
+            found.push_back({Bounds::distance(matrix.row(one->row), matrix.column_stride,
+                                              queries + query * matrix.columns, matrix.columns),
                              numbers[one->row]});
         count = 0;
         kept.keep(query, found);
-        thresholds[query] = std::max(thresholds[query], threshold(query));
+        thresholds[query] =
+            std::max(thresholds[query], bounds.threshold(query, kept.reach(query)));
     }
 
-    // What u must reach for a row to come as near as the query's reach; -inf where a chain might
-    // overflow, so that every row is a candidate.
-    T threshold(Index query) const {
-        if (!(norms[query] < std::numeric_limits<T>::max() / 4))
-            return -std::numeric_limits<T>::infinity();
-        const double score = Metric::score(kept.reach(query), norms[query], exact_error);
-        return below(score - error * norms[query] / 2 - underflow);
-    }
-
-    static T below(double value) {
-        return std::nextafter(T(value), -std::numeric_limits<T>::infinity());
-    }
     Candidate *buffer(Index query) {
-        return candidates.data() + query % queries.block * capacity;
+        return candidates.data() + query % bounds.block() * capacity;
     }
 
     const Matrix<T> &matrix;
     const std::int64_t *numbers;
-    Centers<T> &queries;
+    const T *queries;
+    Bounds &bounds;
     Kept &kept;
-    Panel<T> panel;
-    Index capacity, first_row = 0;
+    Index capacity, first_row = 0, n_candidates = 0;
     std::vector<Candidate> candidates;
     std::vector<int> counts;
-    std::vector<double> norms;
-    Buffer<T> thresholds;
-    Vector<T> weights[kTileVectors];
-    T largest_norm = 0;
+    Buffer<Value> thresholds;
     std::vector<Neighbor> found;
-    double error, exact_error, underflow;
 };
+
+// The rows nearest to the queries by floats.
+template <class T, class Metric, class Kept>
+void search_by_floats(const Matrix<T> &matrix, const std::int64_t *numbers, const T *queries,
+                      Index count, const double *shift, Kept &kept) {
+    Centers<T> centers(queries, count, matrix.columns, shift);
+    FloatBounds<T, Metric> bounds(centers);
+    NeighborSearch<T, FloatBounds<T, Metric>, Kept>(matrix, numbers, queries, bounds, kept)
+        .look(0, matrix.rows);
+}
+
+// The nearest by euclidean distance: on a lattice while that pays. It is tried on runs of rows, each
+// twice as long as the one before. The first rows all come through; where of later ones more do than
+// the lattice saves time for, because they are closer than it is fine, floats look at the rest.
+template <class T, class Kept>
+void search_euclidean(const Matrix<T> &matrix, const std::int64_t *numbers, const T *queries,
+                      Index count, const double *shift, Kept &kept) {
+    Index first = 0;
+    const std::vector<T> origin(shift, shift + matrix.columns);
+    if (const float scale = lattice_scale(matrix, queries, count, origin); scale > 0) {
+        LatticeBounds<T> bounds(queries, count, origin, scale);
+        NeighborSearch<T, LatticeBounds<T>, Kept> search(matrix, numbers, queries, bounds, kept);
+        const Index first_ones = 8 * (16 + 2 * kept.wanted());
+        bool pays = true;
+        for (Index run = kFirstRun + 64 * kept.wanted(); pays && first < matrix.rows; run *= 2) {
+            const Index last = std::min(first + run, matrix.rows);
+            const Index allowed = (last - first) / 128 + first_ones * (last - first) / last;
+            pays = search.look(first, last) <= count * allowed;
+            first = last;
+        }
+    }
+    if (first < matrix.rows)
+        search_by_floats<T, SquaredEuclidean>(matrix.between(first, matrix.rows), numbers + first,
+                                              queries, count, shift, kept);
+}
 
 }  // namespace shoal

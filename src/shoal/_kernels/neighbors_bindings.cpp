@@ -5,32 +5,21 @@
 namespace shoal {
 namespace {
 
-template <class T> struct Search {
-    Matrix<T> rows;
-    const std::int64_t *numbers;
-    Centers<T> queries;
-
-    template <class Kept> void run(bool inner_product, Kept &kept) {
-        if (inner_product)
-            NeighborSearch<T, NegativeInnerProduct, Kept>(rows, numbers, queries, kept).run();
-        else
-            NeighborSearch<T, SquaredEuclidean, Kept>(rows, numbers, queries, kept).run();
-    }
-};
-
-template <class T>
-Search<T> checked(const Strided<T> &X, const Input<std::int64_t> &numbers, const Table<T> &queries,
-                  const Input<double> &shift, bool inner_product) {
+template <class T, class Kept>
+void search(const Strided<T> &X, const Input<std::int64_t> &numbers, const Table<T> &queries,
+            const Input<double> &shift, bool inner_product, Kept &kept) {
     const auto rows = matrix<T>(X);
     require_centers(queries, rows.columns);
     require_length(shift, rows.columns, "shift");
     require_length(numbers, rows.rows, "numbers");
     require(rows.rows < (Index(1) << 31), "X has too many rows for one call");
+    const Index count = Index(queries.shape(0));
+    if (!inner_product)
+        return search_euclidean(rows, numbers.data(), queries.data(), count, shift.data(), kept);
     // Inner products change where rows are moved, distances do not.
     const std::vector<double> origin(rows.columns);
-    return {rows, numbers.data(),
-            Centers<T>(queries.data(), Index(queries.shape(0)), rows.columns,
-                       inner_product ? origin.data() : shift.data())};
+    search_by_floats<T, NegativeInnerProduct>(rows, numbers.data(), queries.data(), count,
+                                              origin.data(), kept);
 }
 
 template <class Value> auto owned(std::vector<Value> &&values) {
@@ -51,8 +40,7 @@ template <class T> void bind(nb::module_ &m) {
                     "rows and distances differ in shape");
             nb::gil_scoped_release unlocked;
             NearestKept kept(k, distances.data(), rows.data());
-            checked<T>(X, numbers, queries, shift, inner_product)
-                .run(inner_product, kept);
+            search<T>(X, numbers, queries, shift, inner_product, kept);
         },
         "X"_a.noconvert(), "numbers"_a.noconvert(), "queries"_a.noconvert(),
         "shift"_a.noconvert(), "distances"_a.noconvert(), "rows"_a.noconvert(),
@@ -64,8 +52,7 @@ template <class T> void bind(nb::module_ &m) {
             RadiusKept kept(radius);
             {
                 nb::gil_scoped_release unlocked;
-                checked<T>(X, numbers, queries, shift, inner_product)
-                .run(inner_product, kept);
+                search<T>(X, numbers, queries, shift, inner_product, kept);
             }
             return nb::make_tuple(owned(std::move(kept.queries)), owned(std::move(kept.rows)),
                                   owned(std::move(kept.distances)));

@@ -71,6 +71,17 @@ inline Integers multiply_pairs(Integers a, Integers b) {
 #endif
 }
 
+// Extends the chains of one tile by so many pairs of features.
+[[gnu::always_inline]] inline void extend(Grid<Integers> &chains, const std::int32_t *points,
+                                          const std::int32_t *centers, Index steps) {
+    for (Index s = 0; s < steps; ++s) {
+        unroll<kTileCenters>(
+            [&](auto c) SHOAL_INLINE { multiply_add_pairs(chains[c], points, centers[c]); });
+        points += kPanelRows<float>;
+        centers += kTileCenters;
+    }
+}
+
 // Lengths in units, and the least length of a row.
 inline constexpr float kUnits = 31000, kLeastLength = 0x1p-40f;
 
@@ -167,13 +178,7 @@ void score(const QuantisedPanel &panel, const QuantisedCenters &centers, Index f
            Visit &&visit) {
     for (Index j = first; j < last; j += kTileCenters) {
         Grid<Integers> chains{};
-        const std::int32_t *x = panel.step(0), *center = centers.tile(j);
-        for (Index s = 0; s < centers.steps(); ++s) {
-            unroll<kTileCenters>(
-                [&](auto c) SHOAL_INLINE { multiply_add_pairs(chains[c], x, center[c]); });
-            x += kPanelRows<float>;
-            center += kTileCenters;
-        }
+        extend(chains, panel.step(0), centers.tile(j), centers.steps());
         Tile<float> tile;
         each([&](auto c, auto v) SHOAL_INLINE {
             tile[c][v] = fma(__builtin_convertvector(chains[c][v], Vector<float>),

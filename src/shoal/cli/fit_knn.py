@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from shoal.cli.fit import fits
-from shoal.cli.neighbors import Algorithm, AlgorithmName, Metric, MetricName
+from shoal.cli.neighbors import Algorithm, AlgorithmName, Metric, MetricName, NProbe
 
 if TYPE_CHECKING:
     from shoal.data.dataset import Dataset
@@ -42,6 +42,7 @@ def knn(
     ] = Weights.UNIFORM,
     metric: MetricName = Metric.EUCLIDEAN,
     algorithm: AlgorithmName = Algorithm.AUTO,
+    n_probe: NProbe = None,
 ) -> Any:
     """Predict a label, or a number, from the nearest rows.
 
@@ -60,4 +61,10 @@ def knn(
     from shoal.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
     make = KNeighborsRegressor if regression else KNeighborsClassifier
-    return make(n_neighbors, weights=weights.value, metric=metric.value, algorithm=algorithm.value)
+    return make(
+        n_neighbors,
+        weights=weights.value,
+        metric=metric.value,
+        algorithm=algorithm.value,
+        n_probe=n_probe,
+    )

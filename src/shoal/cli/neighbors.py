@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Metric(StrEnum):
-    """What distance is."""
+    """What distance is: the names of `shoal.neighbors`, whose import would slow ``--help``."""
 
     EUCLIDEAN = "euclidean"
     SQUARED_EUCLIDEAN = "sqeuclidean"
@@ -39,12 +39,13 @@ class Metric(StrEnum):
 
 
 class Algorithm(StrEnum):
-    """How neighbours are found."""
+    """How neighbours are found, likewise."""
 
     AUTO = "auto"
     BRUTE = "brute"
     KD_TREE = "kd_tree"
     GROUPED_ROWS = "partition"
+    HNSW = "hnsw"
 
 
 MetricName = Annotated[
@@ -59,7 +60,18 @@ AlgorithmName = Annotated[
     Algorithm,
     typer.Option(
         metavar="NAME",
-        help="How neighbors are found: auto, brute, kd_tree or partition. All find the same.",
+        help="How neighbors are found: auto, brute, kd_tree or partition, which all find the "
+        "same, or hnsw, which misses some.",
+    ),
+]
+NProbe = Annotated[
+    int | None,
+    typer.Option(
+        "--n-probe",
+        min=1,
+        metavar="N",
+        help="With --algorithm partition: look at the N nearest groups alone, and miss some.",
+        show_default=False,
     ),
 ]
 
@@ -99,6 +111,7 @@ def neighbors(
     columns: Columns = None,
     metric: MetricName = Metric.EUCLIDEAN,
     algorithm: AlgorithmName = Algorithm.AUTO,
+    n_probe: NProbe = None,
     missing: MissingRows = Missing.ERROR,
     engine_name: EngineName = "local",
     memory: Memory = None,
@@ -123,7 +136,10 @@ def neighbors(
         rows = _opened(data, names(columns), missing)
         asked = None if queries is None else _opened(queries, list(rows.feature_names), missing)
         model = NearestNeighbors(
-            n_neighbors=n_neighbors, metric=metric.value, algorithm=algorithm.value
+            n_neighbors=n_neighbors,
+            metric=metric.value,
+            algorithm=algorithm.value,
+            n_probe=n_probe,
         )
         began = time.monotonic()
         with engine(engine_name, memory, threads):

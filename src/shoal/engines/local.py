@@ -202,7 +202,7 @@ class _Team(Generic[Result]):
     def run(self, n_threads: int) -> list[Result]:
         """What the work gives on this thread and on others; raises the first error."""
         threads = [Thread(target=self._help, name="shoal-fold") for _ in range(n_threads - 1)]
-        with _one_blas_thread():
+        with one_blas_thread():
             try:
                 for thread in threads:
                     thread.start()
@@ -227,7 +227,7 @@ class _Team(Generic[Result]):
     def _help(self) -> None:
         # BLAS on OpenMP has a number of threads for each thread that calls it. For others this
         # ends with the one that `run` has set.
-        with _one_blas_thread():
+        with one_blas_thread():
             self._do()
 
     def _do(self) -> None:
@@ -262,7 +262,7 @@ def _finished(
     return block, future.result()
 
 
-def _one_blas_thread() -> AbstractContextManager[object]:
+def one_blas_thread() -> AbstractContextManager[object]:
     """The engine's threads are the parallelism there is."""
     found: AbstractContextManager[object] = _blas(len(sys.modules)).limit(limits=1, user_api="blas")
     return found

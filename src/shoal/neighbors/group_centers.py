@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from shoal import _kernels
 from shoal._typing import AnyArray
 from shoal.cluster.kmeans import KMeans
 from shoal.engines.current import current_engine
@@ -23,6 +24,7 @@ _ROWS_A_GROUP = 64
 _SAMPLE_BYTES = 2 * 2**20
 _LEAST_ROWS_A_GROUP = 8
 _FIRST_ROWS_A_GROUP = 4
+_N_STEPS = 2
 
 #: More groups take longer to be told apart than they spare.
 _MOST_GROUPS = 1024
@@ -67,14 +69,28 @@ def centers_of(sample: AnyArray, n_rows: int) -> AnyArray:
         # Groups without rows do no harm.
         warnings.simplefilter("ignore", ConvergenceWarning)
         few = scaled[:: max(1, len(scaled) // (_FIRST_ROWS_A_GROUP * n_groups))]
-        first = _kmeans(n_groups, "k-means++", 2).fit(few).cluster_centers_
-        return np.asarray(
-            np.ldexp(_kmeans(n_groups, first, 4).fit(scaled).cluster_centers_, exponent)
-        )
+        kmeans = KMeans(n_groups, init=_spread_rows(few, n_groups), n_init=1, max_iter=_N_STEPS)
+        return np.asarray(np.ldexp(kmeans.fit(scaled).cluster_centers_, exponent))
 
 
-def _kmeans(n_groups: int, init: Any, max_iter: int) -> KMeans:
-    return KMeans(n_groups, init=init, n_init=1, max_iter=max_iter, random_state=0)
+def _spread_rows(rows: AnyArray, n_chosen: int) -> AnyArray:
+    """Rows far from each other, shape (n_chosen, n_features).
+
+    k-means++ with one draw a centre (Arthur and Vassilvitskii, "k-means++: the advantages of
+    careful seeding", 2007), on distances whose bits are the same anywhere: drawing several
+    candidates, as scikit-learn does, takes eight times as long and spares no query a group.
+    """
+    draws = np.random.Generator(np.random.Philox(key=[_SEED, _PURPOSE])).random(n_chosen)
+    chosen = [int(draws[0] * len(rows))]
+    squared = np.full((len(rows), 1), np.inf)
+    latest = np.empty_like(squared)
+    for draw in draws[1:]:
+        _kernels.squared_distances(rows, rows[chosen[-1:]], latest)
+        np.minimum(squared, latest, out=squared)
+        sums = np.cumsum(squared)
+        place = np.searchsorted(sums, draw * sums[-1], side="right")
+        chosen.append(min(int(place), len(rows) - 1))
+    return rows[chosen]
 
 
 def _local() -> AbstractContextManager[Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from shoal.statistics.row_groups import RowGroups
 
 #: Rows of files that take no more of the engine's memory than this are grouped there.
 _MEMORY_SHARE = 1 / 4
+
+#: Of rows that are copied together on their way to their groups.
+_STRIP_BYTES = 8 * 2**20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,12 +94,22 @@ def _put(
     first_place: int,
 ) -> None:
     """Put the rows of a block behind those that their groups have already."""
-    order = np.argsort(groups, kind="stable")
     places = block.row_numbers + first_place
-    found, starts, counts = np.unique(groups[order], return_index=True, return_counts=True)
-    for group, start, count in zip(found, starts, counts, strict=True):
-        which = order[start : start + count]
+    for which in _strips(block, groups):
         rows = block.X[which]
         dense = rows if isinstance(rows, np.ndarray) else rows.toarray()
-        storage.write(int(next_place[group]), dense, places[which])
-        next_place[group] += count
+        here, numbers = groups[which], places[which]
+        edges = [0, *(np.flatnonzero(np.diff(here)) + 1).tolist(), len(which)]
+        for start, stop in pairwise(edges):
+            group = here[start]
+            storage.write(int(next_place[group]), dense[start:stop], numbers[start:stop])
+            next_place[group] += stop - start
+
+
+def _strips(block: Block, groups: Int32Array) -> Iterator[Int64Array]:
+    """Rows of a block by group, those of a group in order, a few at a time."""
+    # Short integers are sorted by counting.
+    order = np.argsort(groups.astype(np.min_scalar_type(groups.max())), kind="stable")
+    step = max(64, _STRIP_BYTES // (8 * block.X.shape[1]))
+    for start in range(0, len(order), step):
+        yield order[start : start + step]

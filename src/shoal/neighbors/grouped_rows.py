@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from shoal import _kernels
 from shoal._typing import AnyArray, Float64Array, Int64Array
 from shoal.data.dataset import Dataset
+from shoal.engines.local import one_blas_thread
 from shoal.neighbors.database import Database, places_without
 from shoal.neighbors.group_centers import group_centers
 from shoal.neighbors.group_members import GroupMembers, members_of
@@ -23,13 +25,17 @@ Result = TypeVar("Result")
 #: Far more than the relative error of a distance in float64 of up to a million features.
 _SLACK = 1e-9
 
-#: Near groups are visited before others: the sooner neighbours are near, the more are ruled out.
-_FIRST_GROUPS = (1, 4)
+#: Far farther than any row, and not infinitely far, as groups are that were visited.
+_FAR = np.finfo(np.float64).max
 
-#: Queries that groups are visited for at a time, so that visits are worth their overhead, and how
-#: many of them at most share of the memory.
-_PART_QUERIES = 4096
+#: Near groups are visited before others: the sooner neighbours are near, the more are ruled out.
+_FIRST_GROUPS = 4
+
+#: Queries that groups are visited for at a time: many, so that visits are worth their overhead;
+#: what share of the memory they may take; and of how many bounds are made at a time.
+_PART_QUERIES = 16384
 _PART_SHARE = 1 / 32
+_STRIP_QUERIES = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,7 +119,7 @@ class GroupedRows(Index):
 
     def share_visited(self, queries: AnyArray, n_neighbors: int) -> float:
         """The share of all rows that queries look at."""
-        _, n_visited = self._nearest(queries, n_neighbors)
+        n_visited = sum(self._in_parts(queries, lambda some: self._nearest(some, n_neighbors)[1]))
         return n_visited / (len(queries) * self.database.n_rows)
 
     def strips(self, group: int) -> Iterator[tuple[AnyArray, Int64Array]]:
@@ -134,14 +140,9 @@ class GroupedRows(Index):
     def _nearest(self, queries: AnyArray, n_neighbors: int) -> tuple[Neighbors, int]:
         """The nearest rows, with squared distances, and how many rows were looked at."""
         search = _Search(self, queries, n_neighbors)
-        n_visited = 0
-        for n_groups in _FIRST_GROUPS:
-            n_visited += search.visit(
-                search.nearest_groups(min(n_groups, self.n_probe or n_groups))
-            )
-        n_visited += search.visit(search.nearest_groups(self.n_probe))
+        n_visited = search.visit_nearest() + search.visit_near()
         if self.n_probe is not None:
-            n_visited += search.visit(search.best.rows[:, -1:] == NO_ROW)
+            n_visited += search.visit_others()
         best = search.best
         rows = np.where(best.rows == NO_ROW, NO_ROW, self._numbers(best.rows))
         return Neighbors(best.distances, rows), n_visited
@@ -149,15 +150,14 @@ class GroupedRows(Index):
     def _within(self, queries: AnyArray, reduced: float) -> list[Pairs]:
         """The rows no farther than a squared distance, by place."""
         search = _Search(self, queries, 1)
-        reach = np.sqrt(max(reduced, 0)) * (1 + _SLACK)
-        near = ~(search.bounds > reach) & search.nearest_groups(self.n_probe)
+        near = search.groups_within(np.full(len(queries), reduced))
         found = []
         for group in np.flatnonzero(near.any(axis=0)).tolist():
             which = np.flatnonzero(near[:, group])
             for rows, places in search.strips(group):
                 pairs = Pairs(
                     *_kernels.rows_within(
-                        rows, places, search.queries[which], search.shift, reduced
+                        rows, places, search.queries[which], search.shifts[group], reduced
                     )
                 )
                 found.append(replace(pairs, queries=which[pairs.queries]))
@@ -171,13 +171,13 @@ class GroupedRows(Index):
         fitting = int(engine.memory_bytes * _PART_SHARE) // (engine.n_threads * self._query_bytes)
         step = min(_PART_QUERIES, fitting, -(-len(queries) // engine.n_threads))
         starts = range(0, len(queries), max(step, 64))
-        with ThreadPoolExecutor(engine.n_threads, "shoal-groups") as pool:
+        with one_blas_thread(), ThreadPoolExecutor(engine.n_threads, "shoal-groups") as pool:
             yield from pool.map(lambda start: search(queries[start : start + starts.step]), starts)
 
     @property
     def _query_bytes(self) -> int:
-        """What a query holds while bounds are made: four distances to each centre."""
-        return 4 * 8 * len(self.centers)
+        """What a query holds: its distance to each centre, and marks."""
+        return 2 * 8 * len(self.centers)
 
     def _numbers(self, places: Int64Array) -> Int64Array:
         return places - np.searchsorted(self.removed, places)
@@ -194,47 +194,93 @@ class _Search:
     def __init__(self, index: GroupedRows, queries: AnyArray, n_neighbors: int) -> None:
         dtype = np.result_type(index.centers, queries)
         self.queries = np.ascontiguousarray(queries, dtype=dtype)
-        self.shift = middle(index.centers)
         self.best = Neighbors.none(len(queries), n_neighbors)
+        # Rows and queries of a group are nearest to each other around its centre.
+        self.shifts = index.centers.astype(np.float64)
         self._index = index
-        # Which groups are probed decides over the answer, so their distances have to be the same
-        # bits anywhere; what bounds are made from need not.
-        distances = _lower_distances if index.n_probe is None else _distances
-        self._distances = distances(self.queries, index.centers.astype(dtype), self.shift)
+        if index.n_probe is None:
+            self._distances = _lower_distances(self.queries, self.shifts)
+        else:
+            # Which groups are probed decides over the answer, so their distances have to be the
+            # same bits anywhere; what only rules groups out need not.
+            self._distances = _distances(self.queries, index.centers.astype(dtype))
+        # Of a distance that overflowed nothing is known; infinitely far are groups without rows and
+        # those that were visited.
+        self._distances[np.isinf(self._distances)] = np.nan
         self._distances[:, np.isneginf(index.radii)] = np.inf
-        self.bounds = self._distances * (1 - _SLACK) - index.radii
-        self._is_open = np.ones(self.bounds.shape, dtype=bool)
+        self._is_probed = None if index.n_probe is None else self._nearest_groups(index.n_probe)
 
-    def nearest_groups(self, n_groups: int | None) -> AnyArray:
-        """Which groups have the nearest centres, so many of each query; None: all of them."""
-        if n_groups is None or n_groups >= self.bounds.shape[1]:
-            return np.ones(self.bounds.shape, dtype=bool)
-        nearest = np.argpartition(self._distances, n_groups - 1, axis=1)[:, :n_groups]
-        among = np.zeros(self.bounds.shape, dtype=bool)
-        np.put_along_axis(among, nearest, values=True, axis=1)
+    def visit_nearest(self) -> int:
+        """Look at the group of the nearest centre; how many rows were looked at in all."""
+        nearest = self._distances.argmin(axis=1)
+        order = np.argsort(nearest, kind="stable")
+        return self._visit(order, nearest[order])
+
+    def visit_near(self) -> int:
+        """Look at all groups that no bound rules out, a few nearest ones first."""
+        near = self.groups_within(self.best.distances[:, -1])
+        many = np.flatnonzero(np.count_nonzero(near, axis=1) > _FIRST_GROUPS)
+        if len(many):
+            near[many] &= self._nearest_groups(_FIRST_GROUPS, many)
+        n_visited = self._visit_marked(near)
+        return n_visited + self._visit_all(many)
+
+    def visit_others(self) -> int:
+        """Look at groups that were not to be probed, for queries that found too few rows."""
+        self._is_probed = None
+        return self._visit_all(np.flatnonzero(self.best.rows[:, -1] == NO_ROW))
+
+    def groups_within(self, reduced: Float64Array, which: Any = slice(None)) -> AnyArray:
+        """Groups that may have rows within a squared distance of each query.
+
+        `reduced` is of shape (n,), the result of shape (n, n_groups).
+        """
+        reach, distances = _reach(reduced), self._distances[which]
+        near = np.empty(distances.shape, dtype=bool)
+        for start in range(0, len(near), _STRIP_QUERIES):
+            some = slice(start, start + _STRIP_QUERIES)
+            limits = np.minimum(reach[some, None] + self._index.radii, _FAR)
+            near[some] = ~(distances[some] > limits)
+        if self._is_probed is not None:
+            near &= self._is_probed[which]
+        return near
+
+    def _nearest_groups(self, n_groups: int, which: Any = slice(None)) -> AnyArray:
+        """Which groups that were not visited have the nearest centres, so many of each query."""
+        distances = self._distances[which]
+        among = np.ones(distances.shape, dtype=bool)
+        if n_groups < distances.shape[1]:
+            farther = np.argpartition(distances, n_groups - 1, axis=1)[:, n_groups:]
+            np.put_along_axis(among, farther, values=False, axis=1)
         return among
 
-    def visit(self, wanted: AnyArray) -> int:
-        """Look at wanted groups that no bound rules out; how many rows were looked at.
+    def _visit_all(self, which: Int64Array) -> int:
+        """Look at all groups that may still matter to these queries."""
+        if not len(which):
+            return 0
+        near = np.zeros(self._distances.shape, dtype=bool)
+        near[which] = self.groups_within(self.best.distances[which, -1], which)
+        return self._visit_marked(near)
 
-        `wanted` is of shape (n_queries, n_groups) or (n_queries, 1).
-        """
-        everyone = np.arange(len(self.queries))
-        near = wanted & self._is_open & ~(self.bounds > self._reach(everyone)[:, None])
-        self._is_open &= ~near
-        by_group = np.ascontiguousarray(near.T)
+    def _visit_marked(self, near: AnyArray) -> int:
+        """Look at marked groups; `near` is of shape (n_queries, n_groups)."""
+        pairs = np.flatnonzero(np.ascontiguousarray(near.T))
+        groups, queries = np.divmod(pairs, len(near))
+        return self._visit(queries, groups)
+
+    def _visit(self, queries: Int64Array, groups: Int64Array) -> int:
+        """Look at a group for a query, pair after pair; groups ascend."""
         n_visited = 0
-        for group in np.flatnonzero(by_group.any(axis=1)).tolist():
-            which = np.flatnonzero(by_group[group])
-            which = which[~(self.bounds[which, group] > self._reach(which))]
-            if len(which):
-                n_visited += len(which) * self._look_at(group, which)
+        edges = [0, *(np.flatnonzero(np.diff(groups)) + 1).tolist(), len(groups)]
+        for start, stop in pairwise(edges if len(groups) else []):
+            group, which = int(groups[start]), queries[start:stop]
+            reach = _reach(self.best.distances[which, -1])
+            limits = np.minimum(reach + self._index.radii[group], _FAR)
+            near = which[~(self._distances[which, group] > limits)]
+            if len(near):
+                n_visited += len(near) * self._look_at(group, near)
+            self._distances[which, group] = np.inf
         return n_visited
-
-    def _reach(self, which: Int64Array) -> Float64Array:
-        """How far groups may be that still matter to these queries."""
-        reach: Float64Array = np.sqrt(self.best.distances[which, -1]) * (1 + _SLACK)
-        return reach
 
     def strips(self, group: int) -> Iterator[tuple[AnyArray, Int64Array]]:
         """The rows of a group, in the type of the queries, and their places."""
@@ -247,26 +293,38 @@ class _Search:
         distances, found = self.best.distances[which], self.best.rows[which]
         n_rows = 0
         for rows, places in self.strips(group):
-            _kernels.nearest_rows(rows, places, queries, self.shift, distances, found)
+            _kernels.nearest_rows(rows, places, queries, self.shifts[group], distances, found)
             n_rows += len(rows)
         self.best.distances[which], self.best.rows[which] = distances, found
         return n_rows
 
 
-def _lower_distances(queries: AnyArray, centers: AnyArray, shift: Float64Array) -> Float64Array:
+def _reach(reduced: Float64Array) -> Float64Array:
+    """How far groups may be that have rows within these squared distances."""
+    reach: Float64Array = np.sqrt(np.maximum(reduced, 0)) * (1 + _SLACK)
+    return reach
+
+
+def _lower_distances(queries: AnyArray, centers: Float64Array) -> Float64Array:
     """Distances of queries to centres, shape (n_queries, n_groups), or a little less."""
-    queries, centers = queries - shift, centers - shift
+    shift = middle(centers)
+    centers = centers - shift
+    found = np.empty((len(queries), len(centers)))
     # What overflows becomes NaN, which rules no group out.
     with np.errstate(over="ignore", invalid="ignore"):
-        query_norms = np.einsum("ij,ij->i", queries, queries)[:, None]
         center_norms = np.einsum("ij,ij->i", centers, centers)
-        squared = query_norms + center_norms - 2 * (queries @ centers.T)
-        error = _SLACK * (query_norms + center_norms)
-        found: Float64Array = np.sqrt(np.maximum(squared - error, 0))
+        for start in range(0, len(queries), _STRIP_QUERIES):
+            some = queries[start : start + _STRIP_QUERIES] - shift
+            norms = np.einsum("ij,ij->i", some, some)[:, None] + center_norms
+            squared = some @ centers.T
+            squared *= -2
+            squared += norms * (1 - _SLACK)
+            np.maximum(squared, 0, out=squared)
+            np.sqrt(squared, out=found[start : start + _STRIP_QUERIES])
     return found
 
 
-def _distances(queries: AnyArray, centers: AnyArray, shift: Float64Array) -> Float64Array:
+def _distances(queries: AnyArray, centers: AnyArray) -> Float64Array:
     """Distances of queries to centres, shape (n_queries, n_groups)."""
     squared = np.empty((len(queries), len(centers)))
     _kernels.squared_distances(queries, centers, squared)
