@@ -11,6 +11,7 @@ from shoal import _kernels
 from shoal._typing import AnyArray, Float64Array, Int64Array
 from shoal.data.dataset import Dataset
 from shoal.neighbors.database import Database, places_without
+from shoal.neighbors.group_bounds import SLACK, GroupBounds, reach_of
 from shoal.neighbors.group_centers import group_centers
 from shoal.neighbors.group_members import GroupMembers, members_of
 from shoal.neighbors.index import Index, local_engine, require_euclidean
@@ -19,9 +20,6 @@ from shoal.statistics.nearest_rows import NO_ROW, Neighbors, middle
 from shoal.statistics.rows_within import Pairs
 
 Result = TypeVar("Result")
-
-#: Far more than the relative error of a distance in float64 of up to a million features.
-_SLACK = 1e-9
 
 #: Near groups are visited before others: the sooner neighbours are near, the more are ruled out.
 _FIRST_GROUPS = (1, 4)
@@ -128,7 +126,7 @@ class GroupedRows(Index):
         centers = np.ascontiguousarray(self.centers, dtype=dataset.dtype)
         first_place = sum(members.n_places for members in self.members)
         members, radii = members_of(dataset, centers, first_place)
-        radii = np.maximum(self.radii, radii * (1 + _SLACK))
+        radii = np.maximum(self.radii, radii * (1 + SLACK))
         return replace(self, centers=centers, radii=radii, members=(*self.members, members))
 
     def _nearest(self, queries: AnyArray, n_neighbors: int) -> tuple[Neighbors, int]:
@@ -137,9 +135,9 @@ class GroupedRows(Index):
         n_visited = 0
         for n_groups in _FIRST_GROUPS:
             n_visited += search.visit(
-                search.nearest_groups(min(n_groups, self.n_probe or n_groups))
+                search.bounds.nearest(min(n_groups, self.n_probe or n_groups))
             )
-        n_visited += search.visit(search.nearest_groups(self.n_probe))
+        n_visited += search.visit(search.bounds.nearest(self.n_probe))
         if self.n_probe is not None:
             n_visited += search.visit(search.best.rows[:, -1:] == NO_ROW)
         best = search.best
@@ -149,8 +147,8 @@ class GroupedRows(Index):
     def _within(self, queries: AnyArray, reduced: float) -> list[Pairs]:
         """The rows no farther than a squared distance, by place."""
         search = _Search(self, queries, 1)
-        reach = np.sqrt(max(reduced, 0)) * (1 + _SLACK)
-        near = ~(search.bounds > reach) & search.nearest_groups(self.n_probe)
+        reach = reach_of(np.full(len(queries), max(reduced, 0.0)))
+        near = search.bounds.within(reach) & search.bounds.nearest(self.n_probe)
         found = []
         for group in np.flatnonzero(near.any(axis=0)).tolist():
             which = np.flatnonzero(near[:, group])
@@ -196,45 +194,31 @@ class _Search:
         self.queries = np.ascontiguousarray(queries, dtype=dtype)
         self.shift = middle(index.centers)
         self.best = Neighbors.none(len(queries), n_neighbors)
+        self.bounds = GroupBounds(
+            self.queries,
+            index.centers.astype(dtype),
+            index.radii,
+            exact_order=index.n_probe is not None,
+        )
         self._index = index
-        # Which groups are probed decides over the answer, so their distances have to be the same
-        # bits anywhere; what bounds are made from need not.
-        distances = _lower_distances if index.n_probe is None else _distances
-        self._distances = distances(self.queries, index.centers.astype(dtype), self.shift)
-        self._distances[:, np.isneginf(index.radii)] = np.inf
-        self.bounds = self._distances * (1 - _SLACK) - index.radii
-        self._is_open = np.ones(self.bounds.shape, dtype=bool)
-
-    def nearest_groups(self, n_groups: int | None) -> AnyArray:
-        """Which groups have the nearest centres, so many of each query; None: all of them."""
-        if n_groups is None or n_groups >= self.bounds.shape[1]:
-            return np.ones(self.bounds.shape, dtype=bool)
-        nearest = np.argpartition(self._distances, n_groups - 1, axis=1)[:, :n_groups]
-        among = np.zeros(self.bounds.shape, dtype=bool)
-        np.put_along_axis(among, nearest, values=True, axis=1)
-        return among
+        self._is_open = np.ones(self.bounds.lower.shape, dtype=bool)
 
     def visit(self, wanted: AnyArray) -> int:
         """Look at wanted groups that no bound rules out; how many rows were looked at.
 
         `wanted` is of shape (n_queries, n_groups) or (n_queries, 1).
         """
-        everyone = np.arange(len(self.queries))
-        near = wanted & self._is_open & ~(self.bounds > self._reach(everyone)[:, None])
+        near = wanted & self._is_open & self.bounds.within(reach_of(self.best.distances[:, -1]))
         self._is_open &= ~near
         by_group = np.ascontiguousarray(near.T)
         n_visited = 0
         for group in np.flatnonzero(by_group.any(axis=1)).tolist():
             which = np.flatnonzero(by_group[group])
-            which = which[~(self.bounds[which, group] > self._reach(which))]
+            reach = reach_of(self.best.distances[which, -1])
+            which = which[~(self.bounds.lower[which, group] > reach)]
             if len(which):
                 n_visited += len(which) * self._look_at(group, which)
         return n_visited
-
-    def _reach(self, which: Int64Array) -> Float64Array:
-        """How far groups may be that still matter to these queries."""
-        reach: Float64Array = np.sqrt(self.best.distances[which, -1]) * (1 + _SLACK)
-        return reach
 
     def strips(self, group: int) -> Iterator[tuple[AnyArray, Int64Array]]:
         """The rows of a group, in the type of the queries, and their places."""
@@ -251,27 +235,6 @@ class _Search:
             n_rows += len(rows)
         self.best.distances[which], self.best.rows[which] = distances, found
         return n_rows
-
-
-def _lower_distances(queries: AnyArray, centers: AnyArray, shift: Float64Array) -> Float64Array:
-    """Distances of queries to centres, shape (n_queries, n_groups), or a little less."""
-    queries, centers = queries - shift, centers - shift
-    # What overflows becomes NaN, which rules no group out.
-    with np.errstate(over="ignore", invalid="ignore"):
-        query_norms = np.einsum("ij,ij->i", queries, queries)[:, None]
-        center_norms = np.einsum("ij,ij->i", centers, centers)
-        squared = query_norms + center_norms - 2 * (queries @ centers.T)
-        error = _SLACK * (query_norms + center_norms)
-        found: Float64Array = np.sqrt(np.maximum(squared - error, 0))
-    return found
-
-
-def _distances(queries: AnyArray, centers: AnyArray, shift: Float64Array) -> Float64Array:
-    """Distances of queries to centres, shape (n_queries, n_groups)."""
-    squared = np.empty((len(queries), len(centers)))
-    _kernels.squared_distances(queries, centers, squared)
-    found: Float64Array = np.sqrt(squared)
-    return found
 
 
 def _made(cls: type[GroupedRows], *fields: Any) -> GroupedRows:
