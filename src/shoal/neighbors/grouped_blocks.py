@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from shoal._typing import AnyArray, Float64Array, Int64Array
 from shoal.data.dataset import Dataset
 from shoal.engines.current import current_engine
+from shoal.engines.statistic import Statistic
 from shoal.neighbors.database import Database
 from shoal.neighbors.group_bounds import SLACK, GroupBounds, reach_of
 from shoal.neighbors.group_centers import group_centers
@@ -16,10 +18,17 @@ from shoal.neighbors.index import Index, require_euclidean
 from shoal.statistics.group_visits import GroupVisits
 from shoal.statistics.metric import Metric
 from shoal.statistics.nearest_in_groups import NearestInGroups
-from shoal.statistics.nearest_rows import NO_ROW, Neighbors
+from shoal.statistics.nearest_rows import NO_ROW, NearestRows, Neighbors
 from shoal.statistics.row_groups import RowGroups
-from shoal.statistics.rows_within import Pairs
+from shoal.statistics.rows_within import Pairs, RowsWithin
 from shoal.statistics.within_groups import WithinGroups
+
+#: Near groups are visited before others: the sooner neighbours are near, the more are ruled out.
+_FIRST_GROUPS = 4
+
+#: A query that has to look at a larger share of the groups looks at all rows: of blocks of tens of
+#: thousands of rows, those of a group cost four times as much each as those of the whole block.
+_WIDE = 1 / 4
 
 #: Queries whose bounds are made at a time: a few dozen megabytes of them.
 _PART_QUERIES = 1024
@@ -30,10 +39,11 @@ class GroupedBlocks(Index):
     r"""Rows grouped by K-means and left in their blocks, with the workers of a cluster.
 
     Centres and radii of groups are here; which rows of a block are in which group stands beside
-    the block, as a cache. A query is sent, for its nearest group first, and then for those groups
-    that :math:`|q - c| - r` does not rule out: a pass over the rows for each, which looks at rows
-    of these groups alone. The answer is that of looking at every row; with `n_probe`, that of
-    `GroupedRows` around the same centres.
+    the block, as a cache. Queries are sent twice at most: for their nearest four groups, and then
+    for those groups that :math:`|q - c| - r` does not rule out, or for all rows where these are
+    more than a quarter. Each time is a pass over the rows, which looks at rows of these groups
+    alone. The answer is that of looking at every row; with `n_probe`, that of `GroupedRows` around
+    the same centres.
 
     ``pickle`` stores where the rows come from, centres and radii.
 
@@ -79,27 +89,22 @@ class GroupedBlocks(Index):
     def query(self, queries: AnyArray, n_neighbors: int) -> Neighbors:
         search = _Search(self, queries, n_neighbors)
         everyone = np.arange(len(queries))
-        search.visit(everyone, 1)
+        search.visit(everyone, min(_FIRST_GROUPS, self.n_probe or _FIRST_GROUPS))
         search.visit(everyone, self.n_probe)
         if self.n_probe is not None:
             search.visit(np.flatnonzero(search.best.rows[:, -1] == NO_ROW), None)
-        best = search.best
-        return Neighbors(self.metric.distances(best.distances), best.rows)
+        return Neighbors(self.metric.distances(search.best.distances), search.best.rows)
 
     def query_radius(self, queries: AnyArray, radius: float) -> Pairs:
         queries = self.typed(queries)
         reach = reach_of(np.full(len(queries), max(self.metric.reduced(radius), 0.0)))
-        near = [
-            bounds.nearest(self.n_probe) & bounds.within(reach[part])
-            for part, bounds in self.bounds(queries)
-        ]
-        which, visits = self.visits(queries.dtype, np.concatenate(near))
-        if not len(which):
-            return Pairs.none()
-        found = self.database.within(
-            queries[which], radius, self.metric, lambda near: WithinGroups(near, visits)
-        )
-        return replace(found, queries=which[found.queries])
+        found = [Pairs.none()]
+        for which, visits in self.visits(queries, self.near(queries, reach, self.n_probe)):
+            pairs = self.database.within(
+                queries[which], radius, self.metric, partial(_within, visits)
+            )
+            found.append(replace(pairs, queries=which[pairs.queries]))
+        return Pairs.joined(found)
 
     def add(self, dataset: Dataset) -> Self:
         dtype = self.metric.dtype(self.groups.centers.dtype, dataset.dtype)
@@ -123,28 +128,31 @@ class GroupedBlocks(Index):
         dtype = self.metric.dtype(queries.dtype, self.database.dtype, self.groups.centers.dtype)
         return np.ascontiguousarray(queries, dtype=dtype)
 
-    def bounds(self, queries: AnyArray) -> Iterator[tuple[slice, GroupBounds]]:
-        """Bounds on the groups of some typed queries after the other."""
-        centers = self.groups.centers.astype(queries.dtype)
+    def near(self, queries: AnyArray, reach: Float64Array, n_groups: int | None) -> AnyArray:
+        """Which of the nearest groups may have rows within reach, shape (n_queries, n_groups)."""
+        near = np.empty((len(queries), len(self.radii)), dtype=bool)
+        centers, exact_order = self.groups.centers.astype(queries.dtype), self.n_probe is not None
         for start in range(0, len(queries), _PART_QUERIES):
             part = slice(start, start + _PART_QUERIES)
-            yield (
-                part,
-                GroupBounds(
-                    queries[part], centers, self.radii, exact_order=self.n_probe is not None
-                ),
+            bounds = GroupBounds(queries[part], centers, self.radii, exact_order=exact_order)
+            near[part] = bounds.nearest(n_groups) & bounds.within(reach[part])
+        return near
+
+    def visits(
+        self, queries: AnyArray, near: AnyArray
+    ) -> Iterator[tuple[Int64Array, GroupVisits | None]]:
+        """Queries that have to look at all rows, with None, and at groups, with which of these."""
+        is_wide = near.mean(axis=1) > (_WIDE if self.n_probe is None else 1)
+        if is_wide.any():
+            yield np.flatnonzero(is_wide), None
+        looking = np.flatnonzero(near.any(axis=1) & ~is_wide)
+        if len(looking):
+            near = near[looking]
+            groups = replace(
+                self.groups, centers=np.ascontiguousarray(self.groups.centers, queries.dtype)
             )
-
-    def visits(self, dtype: Any, near: AnyArray) -> tuple[Int64Array, GroupVisits]:
-        """Which queries look at any group, and which of them at which.
-
-        `near` says so, shape (n_queries, n_groups).
-        """
-        which = np.flatnonzero(near.any(axis=1))
-        _, queries = np.nonzero(near[which].T)
-        starts = np.concatenate([[0], np.cumsum(np.count_nonzero(near, axis=0))])
-        centers = np.ascontiguousarray(self.groups.centers, dtype=dtype)
-        return which, GroupVisits(replace(self.groups, centers=centers), starts, queries)
+            starts = np.concatenate([[0], np.cumsum(np.count_nonzero(near, axis=0))])
+            yield looking, GroupVisits(groups, starts, np.nonzero(near.T)[1].astype(np.int32))
 
 
 class _Search:
@@ -156,23 +164,36 @@ class _Search:
         self._is_open = np.ones((len(queries), len(index.radii)), dtype=bool)
 
     def visit(self, which: Int64Array, n_groups: int | None) -> None:
-        """Let some queries look at so many nearest groups (None: all) that may matter: a pass."""
-        queries, best = self._queries[which], self.best
-        near = self._is_open[which]
-        reach = reach_of(best.distances[which, -1])
-        for part, bounds in self._index.bounds(queries):
-            near[part] &= bounds.nearest(n_groups) & bounds.within(reach[part])
+        """Let some queries look at so many nearest groups (None: all) that may matter."""
+        queries, reach = self._queries[which], reach_of(self.best.distances[which, -1])
+        near = self._index.near(queries, reach, n_groups) & self._is_open[which]
         self._is_open[which] &= ~near
-        looking, visits = self._index.visits(queries.dtype, near)
-        if not len(looking):
-            return
-        queries, which = queries[looking], which[looking]
+        for looking, visits in self._index.visits(queries, near):
+            self._look(which[looking], visits)
+
+    def _look(self, which: Int64Array, visits: GroupVisits | None) -> None:
+        """Let some queries look at groups, or (None) at all rows: a pass."""
+        best = self.best
+        if visits is None:
+            # All rows are those, too, that were found before.
+            best.distances[which], best.rows[which] = np.inf, NO_ROW
+            self._is_open[which] = False
         before = Neighbors(best.distances[which], best.rows[which])
         found = self._index.database.reduced_nearest(
-            queries,
+            self._queries[which],
             best.rows.shape[1],
             self._index.metric,
-            lambda nearest: NearestInGroups(nearest, visits, before.distances[:, -1]),
+            partial(_nearest, visits, before.distances[:, -1]),
         )
         after = before.merge(found)
         best.distances[which], best.rows[which] = after.distances, after.rows
+
+
+def _nearest(
+    visits: GroupVisits | None, reach: Float64Array, nearest: NearestRows
+) -> Statistic[Any, Neighbors]:
+    return nearest if visits is None else NearestInGroups(nearest, visits, reach)
+
+
+def _within(visits: GroupVisits | None, within: RowsWithin) -> Statistic[Any, Pairs]:
+    return within if visits is None else WithinGroups(within, visits)

@@ -23,7 +23,7 @@ class Look(NamedTuple):
 
     Attributes
     ----------
-    queries : ndarray of shape (n_looking,), int64
+    queries : ndarray of shape (n_looking,), int32
         Numbers of the queries, ascending.
     rows : ndarray of shape (n_rows, n_features)
         Dense, each row contiguous.
@@ -31,7 +31,7 @@ class Look(NamedTuple):
         Of the rows, ascending; -1 of rows that were removed.
     """
 
-    queries: Int64Array
+    queries: Int32Array
     rows: AnyArray
     numbers: Int64Array
 
@@ -58,13 +58,13 @@ class GroupVisits:
         Its centres are of the type of the data.
     starts : ndarray of shape (n_groups + 1,), int64
         Where in `queries` each group begins.
-    queries : ndarray of shape (n_visits,), int64
+    queries : ndarray of shape (n_visits,), int32
         Numbers of the queries that look at each group, ascending within it.
     """
 
     groups: RowGroups
     starts: Int64Array
-    queries: Int64Array
+    queries: Int32Array
 
     @property
     def beside_row_bytes(self) -> int:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from shoal import _kernels
 from shoal.data.block import Block
 from shoal.engines.statistic import Statistic
@@ -39,7 +41,7 @@ class WithinGroups(Statistic[list[Pairs], Pairs]):
         found = [Pairs.none()]
         for which, rows, numbers in self.visits.looks(block, self.near.removed):
             pairs = Pairs(*_kernels.rows_within(rows, numbers, queries[which], shift, reduced))
-            found.append(replace(pairs, queries=which[pairs.queries]))
+            found.append(replace(pairs, queries=which[pairs.queries].astype(np.int64)))
         # Few arrays travel more easily than thousands of short ones.
         return [*partial, Pairs.joined(found)]
 
