@@ -14,8 +14,8 @@ from shoal.statistics.row_groups import RowGroups
 #: What stands beside a block: its rows by group.
 _BESIDE = "group_visits"
 
-#: Fewer rows of a block are not worth keeping anything beside it for.
-_FEW_ROWS = 4096
+#: What a block keeps of each group is spread over so many rows; shorter ones have fewer groups.
+_BLOCK_ROWS = 4096
 
 
 class Look(NamedTuple):
@@ -37,9 +37,14 @@ class Look(NamedTuple):
 
 
 class _ByGroup(NamedTuple):
-    """The rows of a block group by group: positions, and where in these each group begins."""
+    """The rows of a block group by group.
+
+    Which groups these are, ascending; positions in the block, and where each group's begin; of
+    shapes (n_present,), (n_rows,) and (n_present + 1,).
+    """
 
     token: str
+    groups: Int32Array
     positions: Int32Array
     starts: Int32Array
 
@@ -68,31 +73,35 @@ class GroupVisits:
 
     @property
     def beside_row_bytes(self) -> int:
-        of_block = np.dtype(np.int32).itemsize * (len(self.starts) + 1)
-        return self.groups.beside_row_bytes + -(-of_block // _FEW_ROWS)
+        of_groups = 2 * np.dtype(np.int32).itemsize * len(self.starts)
+        return self.groups.beside_row_bytes + -(-of_groups // _BLOCK_ROWS)
 
     def looks(self, block: Block, removed: Int64Array) -> Iterator[Look]:
         """What there is to look at in a block, group by group, a bounded number of rows at a time.
 
         Rows whose numbers are in `removed`, which is sorted, are numbered -1.
         """
-        by_group, numbers = self._by_group(block), block.row_numbers
-        is_wanted = (np.diff(self.starts) > 0) & (np.diff(by_group.starts) > 0)
-        for group in np.flatnonzero(is_wanted).tolist():
-            here = by_group.positions[slice(*by_group.starts[group : group + 2])]
+        here, numbers = self._by_group(block), block.row_numbers
+        is_wanted = np.diff(self.starts)[here.groups] > 0
+        for place in np.flatnonzero(is_wanted).tolist():
+            group = int(here.groups[place])
+            positions = here.positions[slice(*here.starts[place : place + 2])]
             queries = self.queries[slice(*self.starts[group : group + 2])]
-            of_group = replace(block, X=block.X[here], rows=numbers[here])
+            of_group = replace(block, X=block.X[positions], rows=numbers[positions])
             for strip in row_strips(of_group, removed):
                 yield Look(queries, *strip)
 
     def _by_group(self, block: Block) -> _ByGroup:
+        """The rows of a block by group, from beside it or found and put there."""
         found: _ByGroup | None = block.beside.get(_BESIDE)
         if found is None or found.token != self.groups.token:
             groups = self.groups.groups_of(block)
-            counts = np.bincount(groups, minlength=len(self.starts) - 1)
+            counts = np.bincount(groups)
+            present = np.flatnonzero(counts)
             found = block.beside[_BESIDE] = _ByGroup(
                 self.groups.token,
+                present.astype(np.int32),
                 np.argsort(groups, kind="stable").astype(np.int32),
-                np.concatenate([[0], np.cumsum(counts)]).astype(np.int32),
+                np.concatenate([[0], np.cumsum(counts[present])]).astype(np.int32),
             )
         return found
