@@ -38,7 +38,7 @@ def test_no_row_is_nearer_than_its_bound(seed, offset, dtype, exact_order):
     assert (found.lower > -radii - 1e-6 * (1 + offset)).all()
 
 
-@pytest.mark.parametrize("n_groups", [0, 1, 3, 8])
+@pytest.mark.parametrize("n_groups", [1, 3, 8])
 def test_the_nearest_groups_and_ties_to_the_first(n_groups):
     queries, centers = ties(200), ties(8, seed=3)
     found = bounds(queries, centers, np.ones(8), exact_order=True).nearest(n_groups)

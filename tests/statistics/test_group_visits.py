@@ -33,8 +33,9 @@ def check(looks, numbers=None):
     """Rows and numbers must be those of groups 1 and 3."""
     numbers = np.arange(40, 540) if numbers is None else numbers
     of_group = {}
-    for queries, rows, found in looks:
+    for queries, rows, found, middle in looks:
         assert rows.flags.c_contiguous
+        assert middle.tolist() == CENTERS[1 if len(queries) == 2 else 3].tolist()
         of_group.setdefault(tuple(queries.tolist()), []).append((rows, found))
     assert list(of_group) == [(0, 2), (1,)]
     for group, parts in zip((1, 3), of_group.values(), strict=True):

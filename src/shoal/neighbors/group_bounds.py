@@ -34,7 +34,7 @@ class GroupBounds:
     def __init__(
         self, queries: AnyArray, centers: AnyArray, radii: Float64Array, *, exact_order: bool
     ) -> None:
-        distances = _distances if exact_order else _lower_distances
+        distances = exact_distances if exact_order else lower_distances
         self._distances = distances(queries, centers)
         self._distances[:, np.isneginf(radii)] = np.inf
         # Radii that overflowed make bounds of NaN or -inf, which rule no group out.
@@ -48,15 +48,7 @@ class GroupBounds:
         """
         if n_groups is None or n_groups >= self.lower.shape[1]:
             return np.ones(self.lower.shape, dtype=bool)
-        if n_groups == 0:
-            return np.zeros(self.lower.shape, dtype=bool)
-        farthest = np.partition(self._distances, n_groups - 1, axis=1)[:, n_groups - 1, None]
-        among: AnyArray = self._distances <= farthest
-        tied = np.flatnonzero(np.count_nonzero(among, axis=1) > n_groups)
-        order = np.argsort(self._distances[tied], axis=1, kind="stable")
-        among[tied] = False
-        among[tied[:, None], order[:, :n_groups]] = True
-        return among
+        return nearest_groups(self._distances, n_groups)
 
     def within(self, reach: Float64Array) -> AnyArray:
         """Which groups may have rows no farther than `reach`, shape (n_queries,), of each query."""
@@ -69,7 +61,19 @@ def reach_of(squared: Float64Array) -> Float64Array:
     return reach
 
 
-def _lower_distances(queries: AnyArray, centers: AnyArray) -> Float64Array:
+def nearest_groups(distances: Float64Array, n_groups: int) -> AnyArray:
+    """Which of a query's distances are its `n_groups` smallest, ties to the first; a mask."""
+    farthest = np.partition(distances, n_groups - 1, axis=1)[:, n_groups - 1, None]
+    among: AnyArray = distances <= farthest
+    # Ties, or distances that are not known.
+    odd = np.flatnonzero(np.count_nonzero(among, axis=1) != n_groups)
+    order = np.argsort(distances[odd], axis=1, kind="stable")[:, :n_groups]
+    among[odd] = False
+    among[odd[:, None], order] = True
+    return among
+
+
+def lower_distances(queries: AnyArray, centers: AnyArray) -> Float64Array:
     """Distances of queries to centres, shape (n_queries, n_groups), or a little less."""
     shift = middle(centers)
     queries, centers = queries - shift, centers - shift
@@ -83,7 +87,7 @@ def _lower_distances(queries: AnyArray, centers: AnyArray) -> Float64Array:
     return found
 
 
-def _distances(queries: AnyArray, centers: AnyArray) -> Float64Array:
+def exact_distances(queries: AnyArray, centers: AnyArray) -> Float64Array:
     """Distances of queries to centres, shape (n_queries, n_groups)."""
     squared = np.empty((len(queries), len(centers)))
     _kernels.squared_distances(queries, centers, squared)

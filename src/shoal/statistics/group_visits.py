@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from shoal._typing import AnyArray, Int32Array, Int64Array
+from shoal._typing import AnyArray, Float64Array, Int32Array, Int64Array
 from shoal.data.block import Block
 from shoal.statistics.metric import row_strips
 from shoal.statistics.row_groups import RowGroups
@@ -29,11 +29,14 @@ class Look(NamedTuple):
         Dense, each row contiguous.
     numbers : ndarray of shape (n_rows,), int64
         Of the rows, ascending; -1 of rows that were removed.
+    middle : ndarray of shape (n_features,), float64
+        About the middle of rows and queries: the centre of the group.
     """
 
     queries: Int32Array
     rows: AnyArray
     numbers: Int64Array
+    middle: Float64Array
 
 
 class _ByGroup(NamedTuple):
@@ -88,8 +91,9 @@ class GroupVisits:
             positions = here.positions[slice(*here.starts[place : place + 2])]
             queries = self.queries[slice(*self.starts[group : group + 2])]
             of_group = replace(block, X=block.X[positions], rows=numbers[positions])
+            middle = self.groups.centers[group].astype(np.float64)
             for strip in row_strips(of_group, removed):
-                yield Look(queries, *strip)
+                yield Look(queries, *strip, middle)
 
     def _by_group(self, block: Block) -> _ByGroup:
         """The rows of a block by group, from beside it or found and put there."""

@@ -7,7 +7,7 @@ from shoal._typing import Float64Array
 from shoal.data.block import Block
 from shoal.engines.statistic import Statistic
 from shoal.statistics.group_visits import GroupVisits
-from shoal.statistics.nearest_rows import NearestRows, Neighbors, middle
+from shoal.statistics.nearest_rows import NearestRows, Neighbors
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,10 +41,9 @@ class NearestInGroups(Statistic[Neighbors, Neighbors]):
 
     def update(self, partial: Neighbors, block: Block) -> Neighbors:
         queries = self.nearest.queries
-        shift = middle(queries)
-        for which, rows, numbers in self.visits.looks(block, self.nearest.removed):
+        for which, rows, numbers, middle in self.visits.looks(block, self.nearest.removed):
             distances, found = partial.distances[which], partial.rows[which]
-            _kernels.nearest_rows(rows, numbers, queries[which], shift, distances, found)
+            _kernels.nearest_rows(rows, numbers, queries[which], middle, distances, found)
             partial.distances[which], partial.rows[which] = distances, found
         return partial
 

@@ -8,7 +8,6 @@ from shoal import _kernels
 from shoal.data.block import Block
 from shoal.engines.statistic import Statistic
 from shoal.statistics.group_visits import GroupVisits
-from shoal.statistics.nearest_rows import middle
 from shoal.statistics.rows_within import Pairs, RowsWithin
 
 
@@ -36,11 +35,10 @@ class WithinGroups(Statistic[list[Pairs], Pairs]):
         return self.near.zero()
 
     def update(self, partial: list[Pairs], block: Block) -> list[Pairs]:
-        queries = self.near.queries
-        shift, reduced = middle(queries), self.near.metric.reduced(self.near.radius)
+        queries, reduced = self.near.queries, self.near.metric.reduced(self.near.radius)
         found = [Pairs.none()]
-        for which, rows, numbers in self.visits.looks(block, self.near.removed):
-            pairs = Pairs(*_kernels.rows_within(rows, numbers, queries[which], shift, reduced))
+        for which, rows, numbers, middle in self.visits.looks(block, self.near.removed):
+            pairs = Pairs(*_kernels.rows_within(rows, numbers, queries[which], middle, reduced))
             found.append(replace(pairs, queries=which[pairs.queries].astype(np.int64)))
         # Few arrays travel more easily than thousands of short ones.
         return [*partial, Pairs.joined(found)]
