@@ -100,6 +100,26 @@ def test_rows_of_several_types_are_added_and_removed():
             assert bits(left.query(X[1], 6)) == bits(built(rows, Brute).query(X[1], 6))
 
 
+def test_centres_of_a_finer_type_than_the_rows_that_are_left():
+    fine, coarse = blobs(500, offset=1e6), blobs(500, seed=1, offset=1e6, dtype="f4")
+    queries = blobs(100, seed=2, offset=1e6, dtype="f4")
+    one, other = (
+        built(fine, kind, n_probe=1).add(open_dataset(coarse)).remove(np.arange(500))
+        for kind in (GroupedBlocks, GroupedRows)
+    )
+    assert one.database.dtype == np.float32
+    assert bits(one.query(queries, 3)) == bits(other.query(queries, 3))
+
+
+def test_many_probes_are_no_reason_to_look_at_all_rows():
+    noise = np.random.default_rng(0).normal(size=(2100, 16))
+    X, queries = noise[:2000], noise[2000:]
+    one, other = (built(X, kind, n_probe=20) for kind in (GroupedBlocks, GroupedRows))
+    assert bits(one.query(queries, 5)) == bits(other.query(queries, 5))
+    assert bits(one.query_radius(queries, 5.0)) == bits(other.query_radius(queries, 5.0))
+    assert bits(one.query(queries, 5)) != bits(built(X, Brute).query(queries, 5))
+
+
 def test_radii_grow_with_rows_that_are_added():
     far = np.full((1, 4), 1e4)
     index = built(blobs(200))
