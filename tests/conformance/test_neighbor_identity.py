@@ -19,7 +19,8 @@ from tests.conformance.test_bit_identity import rows, write_files
 import shoal
 from shoal import LocalEngine
 from shoal._kernels import available_instruction_sets
-from shoal.neighbors import KNeighborsClassifier, NearestNeighbors
+from shoal.neighbors import KNeighborsClassifier, NearestNeighbors, choice
+from shoal.neighbors.grouped_blocks import GroupedBlocks
 from shoal.testing.bits import bits
 
 RADIUS = 0.4
@@ -188,6 +189,75 @@ def test_worker_killed_in_mid_query(classes, folder, queries, expected_shares, c
         assert not killing.is_alive()
     assert cluster.workers[0].pid != process_id
     assert before == bits(found[::20].copy()) == expected_shares
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+@pytest.mark.parametrize("n_workers", [1, 2, 3])
+def test_groups_on_workers(X, folder, queries, reference, probed, clusters, n_workers):
+    with shoal.DaskEngine(clusters(n_workers)):
+        for source in (folder, X):
+            model = NearestNeighbors(n_neighbors=7, algorithm="partition").fit(source)
+            assert isinstance(model.index_, GroupedBlocks)
+            again = model.kneighbors(queries), *model.radius_neighbors(queries, RADIUS)
+            assert bits([*again]) == reference
+        assert found(folder, queries, algorithm="partition", n_probe=3) == probed
+
+
+@pytest.fixture(scope="module", name="probed")
+def found_in_three_groups(X, queries):
+    with LocalEngine(n_threads=1):
+        return found(X, queries, algorithm="partition", n_probe=3)
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+@pytest.mark.parametrize("algorithm", ["auto", "partition"])
+def test_classes_by_groups_on_workers(
+    classes, folder, queries, expected_shares, clusters, algorithm, monkeypatch
+):
+    monkeypatch.setattr(choice, "_SHARE_VISITED", 1)
+    with shoal.DaskEngine(clusters(2)):
+        model = KNeighborsClassifier(5, weights="distance", algorithm=algorithm)
+        assert bits(model.fit(folder, classes).predict_proba(queries)) == expected_shares
+        assert model.algorithm_ == "partition"
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+def test_rows_added_to_and_forgotten_by_groups_on_workers(X, folder, queries, clusters):
+    gone = np.arange(5, 40_000, 3)
+    left = np.concatenate([np.delete(X, gone, axis=0), queries])
+    with LocalEngine(n_threads=2):
+        expected = found(left, queries, algorithm="brute")
+    with shoal.DaskEngine(clusters(2)):
+        model = NearestNeighbors(n_neighbors=7, algorithm="partition").fit(folder)
+        model.forget(gone).partial_fit(queries)
+        again = model.kneighbors(queries), *model.radius_neighbors(queries, RADIUS)
+        assert bits([*again]) == expected
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+@pytest.mark.parametrize("n_probe", [None, 3])
+def test_worker_killed_between_and_during_queries_of_groups(
+    folder, queries, reference, probed, clusters, n_probe
+):
+    cluster = clusters(3)
+    expected = reference if n_probe is None else probed
+    with shoal.DaskEngine(cluster):
+        model = NearestNeighbors(n_neighbors=7, algorithm="partition", n_probe=n_probe).fit(folder)
+
+        def answer(queries):
+            return bits([model.kneighbors(queries), *model.radius_neighbors(queries, RADIUS)])
+
+        assert answer(queries) == expected
+        os.kill(cluster.workers[1].pid, signal.SIGKILL)
+        assert answer(queries) == expected
+        process_id = cluster.workers[2].pid
+        killing = Thread(target=kill_soon, args=[process_id])
+        killing.start()
+        many, _ = model.kneighbors(np.repeat(queries, 100, axis=0))
+        assert not killing.is_alive()
+        assert cluster.workers[2].pid != process_id
+        assert many[::100].tobytes() == model.kneighbors(queries)[0].tobytes()
+        assert answer(queries) == expected
 
 
 def kill_soon(process_id):

@@ -10,13 +10,14 @@ from shoal import open_dataset
 from shoal.exceptions import ParameterError
 from shoal.neighbors.brute import Brute
 from shoal.neighbors.database import Database
+from shoal.neighbors.grouped_blocks import GroupedBlocks
 from shoal.neighbors.grouped_rows import GroupedRows
 from shoal.neighbors.index import require_euclidean
 from shoal.neighbors.kd_tree import KdTree
 from shoal.statistics.metric import Metric
 from shoal.testing.bits import bits
 
-INDEXES = (Brute, KdTree, GroupedRows)
+INDEXES = (Brute, KdTree, GroupedRows, GroupedBlocks)
 EUCLIDEAN = Metric("euclidean")
 
 

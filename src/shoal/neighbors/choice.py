@@ -6,6 +6,7 @@ from shoal.exceptions import ParameterError
 from shoal.neighbors.brute import Brute
 from shoal.neighbors.database import Database
 from shoal.neighbors.group_centers import centers_of, row_sample
+from shoal.neighbors.grouped_blocks import GroupedBlocks
 from shoal.neighbors.grouped_rows import GroupedRows
 from shoal.neighbors.hnsw import HNSW
 from shoal.neighbors.index import Index
@@ -52,9 +53,9 @@ def build_index(
             f"{algorithm!r}. Set one of them."
         )
     if algorithm != "auto":
-        index = _INDEXES[algorithm]
+        index = _grouping() if algorithm == GroupedRows.name else _INDEXES[algorithm]
         return index.build(database, metric, leaf_size=leaf_size, n_probe=n_probe)
-    if metric.is_euclidean and isinstance(current_engine(), LocalEngine) and database.is_dense:
+    if metric.is_euclidean and database.is_dense:
         if _suits_a_tree(database):
             return KdTree.build(database, metric, leaf_size=leaf_size)
         if database.n_rows >= _GROUPED_ROWS:
@@ -63,10 +64,16 @@ def build_index(
 
 
 def _suits_a_tree(database: Database) -> bool:
-    """Whether rows are many, of few features and in this process."""
+    """Whether rows are many, of few features and in this process, as are its threads."""
     # Of more features no number of rows is enough, and the power would overflow.
     least = _TREE_ROWS * _TREE_GROWTH ** min(database.n_features, 64)
-    return database.in_process and database.n_rows >= least
+    is_here = database.in_process and isinstance(current_engine(), LocalEngine)
+    return is_here and database.n_rows >= least
+
+
+def _grouping() -> type[GroupedRows] | type[GroupedBlocks]:
+    """What groups rows: a copy of them in this process, or in the engine's blocks elsewhere."""
+    return GroupedRows if isinstance(current_engine(), LocalEngine) else GroupedBlocks
 
 
 def _grouped_or_not(database: Database, metric: Metric) -> Index:
@@ -76,5 +83,5 @@ def _grouped_or_not(database: Database, metric: Metric) -> Index:
     trial = GroupedRows.around(Database.of_array(sample), Metric("euclidean"), centers, None)
     some = sample[:: max(1, len(sample) // _N_TRIED)]
     if trial.share_visited(some, 5) <= _SHARE_VISITED:
-        return GroupedRows.around(database, metric, centers, None)
+        return _grouping().around(database, metric, centers, None)
     return Brute.build(database, metric)

@@ -103,20 +103,45 @@ class Database:
         n_neighbors : int
         metric : Metric
         """
+        best = self.reduced_nearest(queries, n_neighbors, metric, lambda nearest: nearest)
+        return Neighbors(metric.distances(best.distances), best.rows)
+
+    def reduced_nearest(
+        self,
+        queries: AnyArray,
+        n_neighbors: int,
+        metric: Metric,
+        found_by: Callable[[NearestRows], Statistic[Any, Neighbors]],
+    ) -> Neighbors:
+        """The nearest rows that a statistic finds, with distances before ``metric.distances``.
+
+        `found_by` makes it of the one that looks at all rows.
+        """
         best = Neighbors.none(len(queries), n_neighbors)
         for found in self._folds(
             queries,
             metric,
-            lambda queries, *where: NearestRows(queries, n_neighbors, metric, *where),
+            lambda queries, *where: found_by(NearestRows(queries, n_neighbors, metric, *where)),
         ):
             best = best.merge(found)
         numbered = np.where(best.rows == NO_ROW, NO_ROW, self._numbers(best.rows))
-        return Neighbors(metric.distances(best.distances), numbered)
+        return Neighbors(best.distances, numbered)
 
-    def within(self, queries: AnyArray, radius: float, metric: Metric) -> Pairs:
-        """The rows at a distance of at most `radius`; a pass over all rows."""
+    def within(
+        self,
+        queries: AnyArray,
+        radius: float,
+        metric: Metric,
+        found_by: Callable[[RowsWithin], Statistic[Any, Pairs]] = lambda within: within,
+    ) -> Pairs:
+        """The rows at a distance of at most `radius`; a pass over all rows.
+
+        `found_by` makes the statistic that finds them of the one that looks at all rows.
+        """
         found = self._folds(
-            queries, metric, lambda queries, *where: RowsWithin(queries, radius, metric, *where)
+            queries,
+            metric,
+            lambda queries, *where: found_by(RowsWithin(queries, radius, metric, *where)),
         )
         pairs = Pairs.joined(list(found))
         return Pairs(pairs.queries, self._numbers(pairs.rows), pairs.distances)
@@ -140,6 +165,8 @@ class Database:
 
         Raises
         ------
+        ParameterError
+            They are not in this process, but read by the workers of a cluster.
         MemoryBudgetError
             They are not in this process, and take more than half of the engine's memory.
         """
@@ -151,11 +178,17 @@ class Database:
         )
 
     def _check_room(self, metric: Metric) -> None:
-        """Refuse a copy of rows that the engine's memory has no room for."""
+        """Refuse a copy of rows that the engine's memory has no room for, or does not read here."""
         engine = current_engine()
-        n_bytes = self.n_rows * self.n_features * metric.dtype(self.dtype).itemsize
-        if self.in_process or not isinstance(engine, LocalEngine):
+        if self.in_process:
             return
+        if not isinstance(engine, LocalEngine):
+            raise ParameterError(
+                "This index holds all rows in the memory of this process, but the workers of "
+                f"{engine!r} read them. Use algorithm='partition', 'brute' or 'auto', which leave "
+                "rows with the workers, or fit outside of this engine."
+            )
+        n_bytes = self.n_rows * self.n_features * metric.dtype(self.dtype).itemsize
         if 2 * n_bytes > engine.memory_bytes:
             raise MemoryBudgetError(
                 f"This index holds all rows in memory, {format_bytes(n_bytes)}: more than half of "

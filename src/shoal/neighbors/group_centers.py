@@ -13,7 +13,6 @@ from shoal.cluster.kmeans import KMeans
 from shoal.engines.current import current_engine
 from shoal.engines.local import LocalEngine
 from shoal.neighbors.database import Database
-from shoal.neighbors.index import local_engine
 from shoal.statistics.keyed_sample import KeyedSample
 from shoal.statistics.metric import Metric
 from shoal.statistics.purpose import Purpose
@@ -51,7 +50,7 @@ def row_sample(database: Database, metric: Metric) -> AnyArray:
     wanted = _ROWS_A_GROUP * _n_groups(database.n_rows)
     size = max(_LEAST_ROWS_A_GROUP, _SAMPLE_BYTES // (database.n_features * dtype.itemsize))
     size = min(size, wanted)
-    engine = local_engine()
+    engine = current_engine()
     sample = KeyedSample(size, database.n_features, dtype, _SEED, Purpose.GROUPS).zero()
     for number, part in enumerate(database.typed(dtype, metric)):
         drawn = KeyedSample(size, database.n_features, dtype, _SEED + number, Purpose.GROUPS)

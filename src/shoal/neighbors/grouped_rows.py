@@ -13,6 +13,7 @@ from shoal._typing import AnyArray, Float64Array, Int64Array
 from shoal.data.dataset import Dataset
 from shoal.engines.local import one_blas_thread
 from shoal.neighbors.database import Database, places_without
+from shoal.neighbors.group_bounds import SLACK, GroupBounds, reach_of
 from shoal.neighbors.group_centers import group_centers
 from shoal.neighbors.group_members import GroupMembers, members_of
 from shoal.neighbors.index import Index, local_engine, require_euclidean
@@ -22,20 +23,13 @@ from shoal.statistics.rows_within import Pairs
 
 Result = TypeVar("Result")
 
-#: Far more than the relative error of a distance in float64 of up to a million features.
-_SLACK = 1e-9
-
-#: Far farther than any row, and not infinitely far, as groups are that were visited.
-_FAR = np.finfo(np.float64).max
-
 #: Near groups are visited before others: the sooner neighbours are near, the more are ruled out.
 _FIRST_GROUPS = 4
 
 #: Queries that groups are visited for at a time: many, so that visits are worth their overhead;
-#: what share of the memory they may take; and of how many bounds are made at a time.
+#: and what share of the memory they may take.
 _PART_QUERIES = 16384
 _PART_SHARE = 1 / 32
-_STRIP_QUERIES = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,7 +128,7 @@ class GroupedRows(Index):
         centers = np.ascontiguousarray(self.centers, dtype=dataset.dtype)
         first_place = sum(members.n_places for members in self.members)
         members, radii = members_of(dataset, centers, first_place)
-        radii = np.maximum(self.radii, radii * (1 + _SLACK))
+        radii = np.maximum(self.radii, radii * (1 + SLACK))
         return replace(self, centers=centers, radii=radii, members=(*self.members, members))
 
     def _nearest(self, queries: AnyArray, n_neighbors: int) -> tuple[Neighbors, int]:
@@ -198,21 +192,17 @@ class _Search:
         # Rows and queries of a group are nearest to each other around its centre.
         self.shifts = index.centers.astype(np.float64)
         self._index = index
-        if index.n_probe is None:
-            self._distances = _lower_distances(self.queries, self.shifts)
-        else:
-            # Which groups are probed decides over the answer, so their distances have to be the
-            # same bits anywhere; what only rules groups out need not.
-            self._distances = _distances(self.queries, index.centers.astype(dtype))
-        # Of a distance that overflowed nothing is known; infinitely far are groups without rows and
-        # those that were visited.
-        self._distances[np.isinf(self._distances)] = np.nan
-        self._distances[:, np.isneginf(index.radii)] = np.inf
-        self._is_probed = None if index.n_probe is None else self._nearest_groups(index.n_probe)
+        self._bounds = GroupBounds(
+            self.queries,
+            index.centers.astype(dtype),
+            index.radii,
+            exact_order=index.n_probe is not None,
+        )
+        self._is_probed = self._bounds.nearest(index.n_probe)
 
     def visit_nearest(self) -> int:
         """Look at the group of the nearest centre; how many rows were looked at in all."""
-        nearest = self._distances.argmin(axis=1)
+        nearest = self._bounds.distances.argmin(axis=1)
         order = np.argsort(nearest, kind="stable")
         return self._visit(order, nearest[order])
 
@@ -221,44 +211,28 @@ class _Search:
         near = self.groups_within(self.best.distances[:, -1])
         many = np.flatnonzero(np.count_nonzero(near, axis=1) > _FIRST_GROUPS)
         if len(many):
-            near[many] &= self._nearest_groups(_FIRST_GROUPS, many)
+            near[many] &= self._bounds.nearest(_FIRST_GROUPS, many)
         n_visited = self._visit_marked(near)
         return n_visited + self._visit_all(many)
 
     def visit_others(self) -> int:
         """Look at groups that were not to be probed, for queries that found too few rows."""
-        self._is_probed = None
+        self._is_probed[:] = True
         return self._visit_all(np.flatnonzero(self.best.rows[:, -1] == NO_ROW))
 
     def groups_within(self, reduced: Float64Array, which: Any = slice(None)) -> AnyArray:
-        """Groups that may have rows within a squared distance of each query.
+        """Groups to be probed that may have rows within a squared distance of each query.
 
-        `reduced` is of shape (n,), the result of shape (n, n_groups).
+        `reduced` is of shape (n_which,), the result of shape (n_which, n_groups).
         """
-        reach, distances = _reach(reduced), self._distances[which]
-        near = np.empty(distances.shape, dtype=bool)
-        for start in range(0, len(near), _STRIP_QUERIES):
-            some = slice(start, start + _STRIP_QUERIES)
-            limits = np.minimum(reach[some, None] + self._index.radii, _FAR)
-            near[some] = ~(distances[some] > limits)
-        if self._is_probed is not None:
-            near &= self._is_probed[which]
+        near: AnyArray = self._bounds.within(reach_of(reduced), which) & self._is_probed[which]
         return near
-
-    def _nearest_groups(self, n_groups: int, which: Any = slice(None)) -> AnyArray:
-        """Which groups that were not visited have the nearest centres, so many of each query."""
-        distances = self._distances[which]
-        among = np.ones(distances.shape, dtype=bool)
-        if n_groups < distances.shape[1]:
-            farther = np.argpartition(distances, n_groups - 1, axis=1)[:, n_groups:]
-            np.put_along_axis(among, farther, values=False, axis=1)
-        return among
 
     def _visit_all(self, which: Int64Array) -> int:
         """Look at all groups that may still matter to these queries."""
         if not len(which):
             return 0
-        near = np.zeros(self._distances.shape, dtype=bool)
+        near = np.zeros(self._is_probed.shape, dtype=bool)
         near[which] = self.groups_within(self.best.distances[which, -1], which)
         return self._visit_marked(near)
 
@@ -274,12 +248,11 @@ class _Search:
         edges = [0, *(np.flatnonzero(np.diff(groups)) + 1).tolist(), len(groups)]
         for start, stop in pairwise(edges if len(groups) else []):
             group, which = int(groups[start]), queries[start:stop]
-            reach = _reach(self.best.distances[which, -1])
-            limits = np.minimum(reach + self._index.radii[group], _FAR)
-            near = which[~(self._distances[which, group] > limits)]
+            reach = reach_of(self.best.distances[which, -1])
+            near = which[self._bounds.still_within(reach, which, group)]
             if len(near):
                 n_visited += len(near) * self._look_at(group, near)
-            self._distances[which, group] = np.inf
+            self._bounds.distances[which, group] = np.inf
         return n_visited
 
     def strips(self, group: int) -> Iterator[tuple[AnyArray, Int64Array]]:
@@ -297,39 +270,6 @@ class _Search:
             n_rows += len(rows)
         self.best.distances[which], self.best.rows[which] = distances, found
         return n_rows
-
-
-def _reach(reduced: Float64Array) -> Float64Array:
-    """How far groups may be that have rows within these squared distances."""
-    reach: Float64Array = np.sqrt(np.maximum(reduced, 0)) * (1 + _SLACK)
-    return reach
-
-
-def _lower_distances(queries: AnyArray, centers: Float64Array) -> Float64Array:
-    """Distances of queries to centres, shape (n_queries, n_groups), or a little less."""
-    shift = middle(centers)
-    centers = centers - shift
-    found = np.empty((len(queries), len(centers)))
-    # What overflows becomes NaN, which rules no group out.
-    with np.errstate(over="ignore", invalid="ignore"):
-        center_norms = np.einsum("ij,ij->i", centers, centers)
-        for start in range(0, len(queries), _STRIP_QUERIES):
-            some = queries[start : start + _STRIP_QUERIES] - shift
-            norms = np.einsum("ij,ij->i", some, some)[:, None] + center_norms
-            squared = some @ centers.T
-            squared *= -2
-            squared += norms * (1 - _SLACK)
-            np.maximum(squared, 0, out=squared)
-            np.sqrt(squared, out=found[start : start + _STRIP_QUERIES])
-    return found
-
-
-def _distances(queries: AnyArray, centers: AnyArray) -> Float64Array:
-    """Distances of queries to centres, shape (n_queries, n_groups)."""
-    squared = np.empty((len(queries), len(centers)))
-    _kernels.squared_distances(queries, centers, squared)
-    found: Float64Array = np.sqrt(squared)
-    return found
 
 
 def _made(cls: type[GroupedRows], *fields: Any) -> GroupedRows:

@@ -29,8 +29,9 @@ class NearestNeighbors(KNeighbors, RadiusNeighbors):
         out; rows of files that take more than a quarter of the engine's memory are grouped in a
         private file on disk. ``"hnsw"`` is faiss's graph (``pip install 'shoal[hnsw]'``): it
         misses some neighbours. ``"auto"`` chooses an exact one by shape and a sample of the rows.
-        On a Dask cluster that is ``"brute"``, which leaves rows with the workers; the others live
-        in this process there, too, and read the rows into it.
+        On a Dask cluster ``"brute"`` and ``"partition"`` leave rows with the workers, and
+        ``"auto"`` chooses one of them; the others hold a copy of the rows in this process, and
+        refuse rows that it does not have anyway.
     leaf_size : int, default=30
         Rows of a leaf of ``"kd_tree"``.
     n_probe : int, default=None
@@ -75,7 +76,9 @@ class NearestNeighbors(KNeighbors, RadiusNeighbors):
     -----
     A fit reads every row once, to find bad values early. ``"brute"`` copies no row: arrays are kept
     by reference, files are read again, or from the engine's block cache. The other indexes hold
-    dense copies, and build them in one or two more passes. When each wins, with measured
+    dense copies, and build them in one or two more passes. On a cluster ``"partition"`` copies
+    nothing: workers keep some 6 bytes a row, where there is room, and a batch of queries takes two
+    or three passes, which look at rows of groups that matter. When each wins, with measured
     crossovers, is in docs/neighbors.md.
 
     What approximate indexes find is the same bits for any engine, threads, budget and files too,
