@@ -7,6 +7,7 @@ import pytest
 from tests.statistics.rows import FORMS, blobs, fold, forms, weights
 
 from shoal import open_dataset
+from shoal.exceptions import DataError
 from shoal.statistics.gram import GROUP_ROWS, Gram
 from shoal.statistics.range import Range
 from shoal.statistics.target_range import TargetRange
@@ -64,6 +65,33 @@ def test_float32_rows_keep_the_digits_of_float32_far_from_zero():
     _, second = longdouble_moments(X, targets(5000), np.ones(5000))
     np.testing.assert_allclose(found.gram, second[:3, :3].astype(float), rtol=1e-6, atol=1e-6)
     assert found.offset.max() < 3
+
+
+@pytest.mark.parametrize("size", [2.0**-120, 2.0**80])
+def test_columns_of_any_size_keep_their_digits(size):
+    """Squares of float32 values that lie beyond float32."""
+    X, Y = blobs(300, dtype=np.float32), targets(300)
+    sizes = np.array([1.0, size, 1.0])
+    plain = open_dataset(X, target=Y)
+    scaled = open_dataset(X * sizes.astype(np.float32), target=Y * size)
+    expected, found = (
+        fold(gram_of(dataset, dtype=np.float32), dataset) for dataset in (plain, scaled)
+    )
+    np.testing.assert_array_equal(found.gram, expected.gram * np.outer(sizes, sizes))
+    np.testing.assert_array_equal(found.cross, expected.cross * sizes[:, None] * size)
+
+
+def test_a_value_far_from_others_leaves_them_their_digits():
+    X = blobs(64_000, dtype=np.float32)
+    X[7, 1] = 1e7
+    dataset = open_dataset(X, target=targets(len(X)))
+    gram = fold(gram_of(dataset, dtype=np.float32), dataset).gram
+    assert gram[0, 0] == pytest.approx(X[:, 0].var(dtype=np.longdouble), rel=1e-7)
+
+
+def test_squares_beyond_float64_are_refused():
+    with pytest.raises(DataError, match="Scale the columns down"):
+        gram_of(open_dataset(blobs() * 1e160, target=targets()))
 
 
 def test_a_mean_far_from_the_shift_is_told():
