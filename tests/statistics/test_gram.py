@@ -81,12 +81,24 @@ def test_columns_of_any_size_keep_their_digits(size):
     np.testing.assert_array_equal(found.cross, expected.cross * sizes[:, None] * size)
 
 
-def test_a_value_far_from_others_leaves_them_their_digits():
+def test_columns_too_small_for_their_power_of_two_leave_others_alone():
+    X = blobs(300, dtype=np.float32)
+    X[:, 1] *= np.float32(2.0**-148)
+    dataset = open_dataset(X, target=targets(300))
+    found = fold(gram_of(dataset, dtype=np.float32), dataset)
+    others = np.delete(np.arange(3), 1)
+    np.testing.assert_allclose(
+        found.gram[np.ix_(others, others)], np.cov(X[:, others].T, bias=True), rtol=1e-5
+    )
+    assert np.abs(found.gram[1]).max() < 2.0**-140
+
+
+def test_values_far_from_others_leave_them_their_digits():
     X = blobs(64_000, dtype=np.float32)
-    X[7, 1] = 1e7
+    X[7:9, 0] = 1e4, -1e4
     dataset = open_dataset(X, target=targets(len(X)))
     gram = fold(gram_of(dataset, dtype=np.float32), dataset).gram
-    assert gram[0, 0] == pytest.approx(X[:, 0].var(dtype=np.longdouble), rel=1e-7)
+    assert gram[0, 0] == pytest.approx(X[:, 0].var(dtype=np.longdouble), rel=1e-6)
 
 
 def test_squares_beyond_float64_are_refused():

@@ -13,6 +13,7 @@
 #include <cstdint>
 
 #include "fixed_point.hpp"
+#include "rows_ahead.hpp"
 #include "tile.hpp"
 
 namespace shoal {
@@ -41,33 +42,6 @@ struct EntryPoint {
 struct BesideRows {
     const double *targets, *weights;
     Index count;
-};
-
-// Rows that come soon. They are asked for a few lines at a time: nothing else tells the processor
-// to, and it waits where too many are on the way.
-template <class T> class RowsAhead {
-  public:
-    RowsAhead() = default;
-    explicit RowsAhead(const Matrix<T> &x) {
-        if (x.column_stride == 1)
-            at = x.data, runs = x.rows, stride = x.row_stride, length = x.columns;
-        else if (x.row_stride == 1)
-            at = x.data, runs = x.columns, stride = x.column_stride, length = x.rows;
-    }
-
-    void ask(Index lines) {
-        constexpr Index line = 64 / sizeof(T);
-        for (; runs > 0 && lines > 0; --lines) {
-            __builtin_prefetch(at + asked, 0, second_level);
-            if ((asked += line) >= length) asked = 0, at += stride, --runs;
-        }
-    }
-
-  private:
-    static constexpr int second_level = 2;
-
-    const T *at = nullptr;
-    Index runs = 0, stride = 0, length = 0, asked = 0;
 };
 
 // A group of rows in row order: z on the right, w z on the left. Targets and 1 end where features
