@@ -6,7 +6,6 @@ from itertools import combinations_with_replacement
 from typing import Self
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from shoal._typing import Float64Array, Int64Array
 from shoal.data.block import Block
@@ -65,7 +64,7 @@ class Curvature(Statistic[Int64Array, Float64Array]):
         intercept: Float64Array,
         shift: Float64Array,
         *,
-        dtype: DTypeLike,
+        dtype: np.dtype[np.floating],
         target_range: tuple[float, float],
     ) -> Self:
         """The statistic for rows of a known range and of this type."""
@@ -73,7 +72,7 @@ class Curvature(Statistic[Int64Array, Float64Array]):
         reach = float(np.max(np.abs(intercept) + (np.abs(coef) * distance).sum(axis=1)))
         bound = min(found.largest_weight * _largest(loss, target_range, reach), _LARGEST_BOUND)
         largest = np.append(distance, 1.0)
-        scale = GramScale.within(largest, bound, found.n_rows, np.dtype(dtype), np.float64)
+        scale = GramScale.within(largest, bound, found.n_rows, dtype, np.float64)
         return cls(loss, np.ascontiguousarray(coef), intercept, shift, scale, bound)
 
     @property
