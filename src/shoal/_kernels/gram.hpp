@@ -1,8 +1,8 @@
 // Weighted second moments of rows: sums of w z z', the same bits in any order.
 //
-// z = (y - shift, 1, x - shift), each column times a power of two that brings it to 1 at most, is of
-// the type of the data, and so is the shift of x. Rows are taken in groups that lie on the grid of
-// their cell, whatever block they came in: within a group each entry is one chain of fused
+// z = (y - shift, 1, x - shift), each column times a power of two that brings it to 1 at most, is
+// of the type of the data, and so is the shift of x. Rows are taken in groups that lie on the grid
+// of their cell, whatever block they came in: within a group each entry is one chain of fused
 // multiply-adds over the rows in order, so that it depends neither on the vector width nor on the
 // tile; what a group gives is quantised, so that groups can come in any order.
 #pragma once

@@ -158,6 +158,7 @@ void predict(const DenseRows<T> &rows, int64_t row, const LinearModel &model, in
 
 template <bool centred, class T>
 void predict(DenseRows<T> &rows, const LinearModel &model, RowGroup &group) {
+    // Of 64 float32 columns half of the rows that come; products ask for the rest.
     constexpr Index lines_ahead = 8;
     for (int64_t k = 0; k < model.outputs; ++k) {
         double *const raw = group.raw.data() + k * group.stride;

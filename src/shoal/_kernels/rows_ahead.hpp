@@ -5,8 +5,8 @@
 
 namespace shoal {
 
-// Rows that come soon, asked for a few lines at a time and in the order of memory, between pieces of
-// other work: many at once would wait for each other, and the work for them. Of a matrix whose
+// Rows that come soon, asked for a few lines at a time and in the order of memory, between pieces
+// of other work: many at once would wait for each other, and the work for them. Of a matrix whose
 // values are neighbours along neither rows nor columns nothing is asked for.
 template <class T> class RowsAhead {
   public:
