@@ -46,6 +46,7 @@ def curvature_of(case, dataset, shift=SHIFT):
         loss,
         *model_of(case),
         shift,
+        dtype=dataset.dtype,
         target_range=(float(target.min()), float(target.max())),
     )
 

@@ -7,6 +7,7 @@ import pytest
 from tests.statistics.rows import FORMS, blobs, fold, forms, weights
 
 from shoal import open_dataset
+from shoal.exceptions import DataError
 from shoal.statistics.gram import GROUP_ROWS, Gram
 from shoal.statistics.range import Range
 from shoal.statistics.target_range import TargetRange
@@ -64,6 +65,47 @@ def test_float32_rows_keep_the_digits_of_float32_far_from_zero():
     _, second = longdouble_moments(X, targets(5000), np.ones(5000))
     np.testing.assert_allclose(found.gram, second[:3, :3].astype(float), rtol=1e-6, atol=1e-6)
     assert found.offset.max() < 3
+
+
+@pytest.mark.parametrize("size", [2.0**-120, 2.0**80])
+def test_columns_of_any_size_keep_their_digits(size):
+    """Squares of float32 values that lie beyond float32."""
+    X, Y = blobs(300, dtype=np.float32), targets(300)
+    sizes = np.array([1.0, size, 1.0])
+    plain = open_dataset(X, target=Y)
+    scaled = open_dataset(X * sizes.astype(np.float32), target=Y * size)
+    expected, found = (
+        fold(gram_of(dataset, dtype=np.float32), dataset) for dataset in (plain, scaled)
+    )
+    np.testing.assert_array_equal(found.gram, expected.gram * np.outer(sizes, sizes))
+    np.testing.assert_array_equal(found.cross, expected.cross * sizes[:, None] * size)
+
+
+def test_columns_too_small_for_their_power_of_two_leave_others_alone():
+    X = blobs(300, dtype=np.float32)
+    X[:, 1] *= np.float32(2.0**-148)
+    dataset = open_dataset(X, target=targets(300))
+    found = fold(gram_of(dataset, dtype=np.float32), dataset)
+    others = np.delete(np.arange(3), 1)
+    np.testing.assert_allclose(
+        found.gram[np.ix_(others, others)], np.cov(X[:, others].T, bias=True), rtol=1e-5
+    )
+    assert np.abs(found.gram[1]).max() < 2.0**-140
+
+
+def test_sums_fill_their_words():
+    """What rows at the ends of their range add up to: no overflow, and no bits left unused."""
+    X = np.tile(np.float32([[-3.0], [3.0]]), (2**16, 1))
+    dataset = open_dataset(X, target=X.astype(np.float64))
+    statistic = gram_of(dataset, n_outputs=1, dtype=np.float32)
+    (sums,) = statistic.update(statistic.zero(), next(dataset.read(dataset.cells[0], len(X))))
+    assert 2**59 <= sums.max() <= 2**62
+    assert fold(statistic, dataset).gram == 9
+
+
+def test_squares_beyond_float64_are_refused():
+    with pytest.raises(DataError, match="Scale the columns down"):
+        gram_of(open_dataset(blobs() * 1e160, target=targets()))
 
 
 def test_a_mean_far_from_the_shift_is_told():

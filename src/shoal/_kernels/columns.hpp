@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "fixed_point.hpp"
+#include "rows_ahead.hpp"
 #include "strips.hpp"
 
 namespace shoal {
@@ -228,13 +229,25 @@ void add_moments(const Strip<T> &strip, int64_t j, const MomentScale &q, Moments
     }
 }
 
+// The strip after this one, unless strips are copies.
+template <class T> RowsAhead<T> strip_ahead(const Matrix<T> &x, const Strip<T> &strip) {
+    if (x.column_stride != 1) return {};
+    const int64_t first = strip.first + strip.count;
+    return RowsAhead<T>(x.between(first, std::min<int64_t>(first + strip.count, x.rows)));
+}
+
 template <class T>
 void column_moments(const Matrix<T> &x, const MomentScale &q, Moments &into) {
     with_limbs(into.limbs, q.weights, [&]<int limbs, bool weighted>() {
         for_each_strip(x, [&](const Strip<T> &strip) {
+            // As many lines as a vector of columns takes of the strip's rows.
+            const int64_t lines_ahead = (strip.count * lanes * sizeof(T) + 63) / 64;
+            RowsAhead<T> next = strip_ahead(x, strip);
             int64_t j = 0;
-            for (; j + lanes <= strip.width; j += lanes)
+            for (; j + lanes <= strip.width; j += lanes) {
+                next.ask(lines_ahead);
                 add_moments<limbs, weighted, Doubles>(strip, j, q, into);
+            }
             for (; j < strip.width; ++j) add_moments<limbs, weighted, double>(strip, j, q, into);
         });
     });

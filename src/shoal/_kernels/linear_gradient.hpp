@@ -100,14 +100,13 @@ template <int limbs, bool centred> class DenseProducts {
     DenseProducts(const LinearModel &model, const ColumnPoint &point)
         : model(model), point(point), plane(model.outputs * model.width), totals(limbs * plane) {}
 
-    template <class T> void add(const DenseRows<T> &rows, const RowGroup &group) {
+    template <class T> void add(DenseRows<T> &rows, const RowGroup &group) {
         for (int64_t k = 0; k < model.outputs; ++k) {
             const double *g = group.gradient.data() + k * group.stride;
             uint64_t *const sums = totals.data() + k * model.width;
             rows.template for_each_wide_block<wide>(
                 [&]<int blocks>(const T *x, int64_t stride, int64_t j) SHOAL_INLINE {
-                    if (k == 0) rows.prefetch_next(j, j + blocks * dot_sums);
-                    add_products<blocks>(x, stride, group.rows, j, g, sums + j);
+                    add_products<blocks>(x, stride, group.rows, j, g, sums + j, rows.next);
                 });
         }
         counted += group.rows;
@@ -127,8 +126,9 @@ template <int limbs, bool centred> class DenseProducts {
     // Adds the biased limbs of z g to `blocks` times 8 columns of sums, which stay in registers
     // over the rows of a group. Inlined, its loop would share the registers of its callers.
     template <int blocks, class T>
-    [[gnu::noinline]] void add_products(const T *x, int64_t stride, int64_t rows, int64_t column, const double *g,
-                      uint64_t *sums) const {
+    [[gnu::noinline]] void add_products(const T *x, int64_t stride, int64_t rows, int64_t column,
+                                        const double *g, uint64_t *sums,
+                                        RowsAhead<T> &next) const {
         constexpr int vectors = blocks * dot_vectors;
         std::array<std::array<Words, limbs>, vectors> words;
         std::array<Doubles, vectors> rounders;
@@ -148,6 +148,7 @@ template <int limbs, bool centred> class DenseProducts {
         const double *const low_scales = point.low_scales.data() + column,
                            *const shift = model.shift.data() + column;
         for (const double *const end = g + rows; g != end; ++g, x += stride) {
+            if ((end - g) % 2 == 0) next.ask(1);
             const Doubles gradient = broadcast(*g);
             unroll<vectors>([&](auto v) SHOAL_INLINE {
                 const auto more = product_limbs<limbs>(
@@ -214,7 +215,7 @@ void add_dense(const Matrix<T> &x, const LinearLoss &loss, const ColumnPoint &po
                const LossSums &into) {
     RowGroup group(most_rows(x), loss.model.outputs, loss.observed.targets);
     DenseProducts<limbs, centred> products(loss.model, point);
-    for_each_group(x, loss.model, group, [&](const DenseRows<T> &rows, RowGroup &predicted) {
+    for_each_group(x, loss.model, group, [&](DenseRows<T> &rows, RowGroup &predicted) {
         loss.sum<limbs>(predicted, into);
         products.add(rows, predicted);
     });

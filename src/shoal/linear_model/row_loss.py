@@ -86,6 +86,7 @@ class RowLoss(MeanLoss):
             coef,
             intercept,
             self.summary.shift,
+            dtype=self.summary.dtype,
             target_range=self.summary.target_range,
         )
 

@@ -11,8 +11,7 @@ from shoal._typing import Float64Array, Int64Array
 from shoal.data.block import Block
 from shoal.engines.statistic import Statistic
 from shoal.losses import Loss
-from shoal.statistics.fixed_point import Scale, choose_scale, to_float
-from shoal.statistics.gram import GROUP_ROWS, add_gram, symmetric
+from shoal.statistics.gram import GROUP_ROWS, GramScale, add_gram
 from shoal.statistics.range import ColumnRange
 from shoal.statistics.raw_predictions import raw_predictions
 from shoal.statistics.target_range import targets_of
@@ -38,8 +37,8 @@ class Curvature(Statistic[Int64Array, Float64Array]):
     intercept : ndarray of shape (n_outputs,), float64
     shift : ndarray of shape (n_features,), float64
         The point m; zeros for sparse rows.
-    scale : Scale
-        Of shape (n_features + 1, n_features + 1).
+    scale : GramScale
+        Of features and 1.
     bound : float
         Weighted second derivatives above this count as this.
 
@@ -53,7 +52,7 @@ class Curvature(Statistic[Int64Array, Float64Array]):
     coef: Float64Array
     intercept: Float64Array
     shift: Float64Array
-    scale: Scale
+    scale: GramScale
     bound: float
 
     @classmethod
@@ -65,16 +64,15 @@ class Curvature(Statistic[Int64Array, Float64Array]):
         intercept: Float64Array,
         shift: Float64Array,
         *,
+        dtype: np.dtype[np.floating],
         target_range: tuple[float, float],
     ) -> Self:
-        """The statistic for rows of a known range."""
+        """The statistic for rows of a known range and of this type."""
         distance = found.largest_distance(shift)
         reach = float(np.max(np.abs(intercept) + (np.abs(coef) * distance).sum(axis=1)))
         bound = min(found.largest_weight * _largest(loss, target_range, reach), _LARGEST_BOUND)
         largest = np.append(distance, 1.0)
-        scale = choose_scale(
-            GROUP_ROWS * bound * np.outer(largest, largest), found.n_rows, np.float64
-        )
+        scale = GramScale.within(largest, bound, found.n_rows, dtype, np.float64)
         return cls(loss, np.ascontiguousarray(coef), intercept, shift, scale, bound)
 
     @property
@@ -86,8 +84,7 @@ class Curvature(Statistic[Int64Array, Float64Array]):
         return list(combinations_with_replacement(range(len(self.coef)), 2))
 
     def zero(self) -> Int64Array:
-        shape = (len(self.pairs), self.scale.limbs, *self.scale.exponents.shape)
-        return np.zeros(shape, dtype=np.int64)
+        return np.stack([self.scale.zero() for _ in self.pairs])
 
     def update(self, partial: Int64Array, block: Block) -> Int64Array:
         nothing = np.empty((block.n_rows, 0))
@@ -109,7 +106,7 @@ class Curvature(Statistic[Int64Array, Float64Array]):
         n_outputs, n_features = self.coef.shape
         hessian = np.empty((n_outputs, n_features + 1, n_outputs, n_features + 1))
         for sums, (k, other) in zip(partial, self.pairs, strict=True):
-            of_pair = symmetric(to_float(sums, self.scale)) * (1 if k == other else -1)
+            of_pair = self.scale.to_float(sums) * (1 if k == other else -1)
             hessian[k, :, other] = hessian[other, :, k] = of_pair
         is_intercept = np.tile(np.arange(n_features + 1) == n_features, n_outputs)
         order = np.argsort(is_intercept, kind="stable")

@@ -1,14 +1,17 @@
 """Second moments of features and targets: all that squared error needs to know of the rows."""
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from shoal import _kernels
-from shoal._typing import Float64Array, Int64Array
+from shoal._typing import Float64Array, Int32Array, Int64Array
 from shoal.data.block import Block
 from shoal.engines.statistic import Statistic
-from shoal.statistics.fixed_point import Scale, choose_scale, to_float
+from shoal.exceptions import DataError
+from shoal.statistics.fixed_point import MOST_BITS, Scale, choose_scale, to_float
 from shoal.statistics.range import ColumnRange
 from shoal.statistics.target_range import Bounds, targets_of
 
@@ -47,6 +50,69 @@ class SecondMoments:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class GramScale:
+    """How second moments become integers.
+
+    Columns and weights are multiplied by powers of two that bring them to 1 at most, which rounds
+    nothing; so all entries of the moments share one fixed point.
+
+    Attributes
+    ----------
+    columns : ndarray of shape (n_columns,), int32
+        Exponents of features, targets and 1.
+    weight : int
+        Exponent of the weights.
+    entry : Scale
+        Of the moments of a group of rows: a number.
+    """
+
+    columns: Int32Array
+    weight: int
+    entry: Scale
+
+    @classmethod
+    def within(
+        cls,
+        largest: Float64Array,
+        largest_weight: float,
+        n_rows: int,
+        dtype: np.dtype[np.floating],
+        precision: DTypeLike,
+    ) -> Self:
+        """The finest scale for columns, (n_columns,), and weights no larger than these.
+
+        ``dtype`` is that of the rows, ``precision`` that of the result: float32 gets one limb.
+        Raises DataError where moments may be infinite.
+        """
+        with np.errstate(over="ignore"):
+            if not np.isfinite(n_rows * largest_weight * largest.max() ** 2):
+                raise DataError(
+                    f"Values up to {largest.max():.3g} are too large: their squares, weighted and "
+                    "summed, are infinite. Scale the columns down."
+                )
+        # Rows times entries of a single row bound the sums; a group of them is added at once.
+        ones = choose_scale(1.0, n_rows, precision)
+        exponent = np.minimum(ones.exponents, MOST_BITS + 1 - GROUP_ROWS.bit_length())
+        return cls(
+            _to_one_at_most(largest, dtype),
+            int(_to_one_at_most(np.array(largest_weight), np.dtype(np.float64))),
+            Scale(exponent.astype(np.int32), ones.low_bits, ones.limbs),
+        )
+
+    def zero(self) -> Int64Array:
+        """Sums of nothing, shape (n_limbs, n_columns, n_columns)."""
+        n_columns = len(self.columns)
+        return np.zeros((self.entry.limbs, n_columns, n_columns), dtype=np.int64)
+
+    def to_float(self, sums: Int64Array) -> Float64Array:
+        """The symmetric matrix of which `sums` holds the upper triangle."""
+        exponents = self.entry.exponents + self.weight + np.add.outer(self.columns, self.columns)
+        upper = np.triu(to_float(sums, Scale(exponents, self.entry.low_bits, self.entry.limbs)))
+        whole: Float64Array = upper + np.triu(upper, 1).T
+        return whole
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Gram(Statistic[Int64Array, SecondMoments]):
     r"""Weighted second moments of features and targets.
 
@@ -63,13 +129,12 @@ class Gram(Statistic[Int64Array, SecondMoments]):
     shift : ndarray of shape (n_features + n_outputs,), float64
         The point :math:`(m, \mu)` about which moments are taken.
     n_features : int
-    scale : Scale
-        Of shape (n_columns, n_columns), of features, targets and 1.
+    scale : GramScale
     """
 
     shift: Float64Array
     n_features: int
-    scale: Scale
+    scale: GramScale
 
     @classmethod
     def within(
@@ -92,15 +157,15 @@ class Gram(Statistic[Int64Array, SecondMoments]):
                 [1.0],
             ]
         )
-        bound = GROUP_ROWS * found.largest_weight * np.outer(largest, largest)
-        return cls(shift, n_features, choose_scale(bound, found.n_rows, dtype))
+        scale = GramScale.within(largest, found.largest_weight, found.n_rows, dtype, dtype)
+        return cls(shift, n_features, scale)
 
     @property
     def window_rows(self) -> int:
         return GROUP_ROWS
 
     def zero(self) -> Int64Array:
-        return np.zeros((self.scale.limbs, *self.scale.exponents.shape), dtype=np.int64)
+        return self.scale.zero()
 
     def update(self, partial: Int64Array, block: Block) -> Int64Array:
         n_targets = len(self.shift) - self.n_features
@@ -113,7 +178,7 @@ class Gram(Statistic[Int64Array, SecondMoments]):
         return partial
 
     def result(self, partial: Int64Array) -> SecondMoments:
-        sums = symmetric(to_float(partial, self.scale))
+        sums = self.scale.to_float(partial)
         weight = float(sums[-1, -1])
         delta = sums[:-1, -1] / weight
         about_mean = sums[:-1, :-1] / weight - np.outer(delta, delta)
@@ -140,23 +205,30 @@ def add_gram(
     block: Block,
     targets: Float64Array,
     shift: Float64Array,
-    scale: Scale,
+    scale: GramScale,
     weights: Float64Array | None,
 ) -> None:
     """Add w z z^T of a block's rows to the upper triangle of `sums`, (limbs, columns, columns)."""
     X = block.X
-    arguments = (targets, shift, scale.exponents, sums)
-    options = {"weights": weights, "ends": _group_ends(block), "low_bits": scale.low_bits}
+    arguments = (targets, shift, scale.columns, sums)
+    options = {
+        "weights": weights,
+        "ends": _group_ends(block),
+        "weight_exponent": scale.weight,
+        "entry_exponent": int(scale.entry.exponents),
+        "low_bits": scale.entry.low_bits,
+    }
     if isinstance(X, np.ndarray):
         _kernels.gram(X, *arguments, **options)
     else:
         _kernels.gram_csr(X.data, X.indices, X.indptr, X.shape[1], *arguments, **options)
 
 
-def symmetric(upper: Float64Array) -> Float64Array:
-    """The symmetric matrix with this upper triangle, shape (n, n)."""
-    whole: Float64Array = np.triu(upper) + np.triu(upper, 1).T
-    return whole
+def _to_one_at_most(bounds: Float64Array, dtype: np.dtype[np.floating]) -> Int32Array:
+    """Exponents of powers of two of a type that bring values no larger than `bounds` to 1."""
+    mantissa, exponent = np.frexp(bounds)
+    least: Int32Array = np.minimum((mantissa == 0.5) - exponent, np.finfo(dtype).maxexp - 1)
+    return least.astype(np.int32)
 
 
 def _group_ends(block: Block) -> Int64Array | None:
