@@ -265,3 +265,21 @@ def test_sums_refuse_what_does_not_fit_and_add_nothing(change, error, message):
     assert not arguments["sums"].any()
     _kernels.sum_moved_rows(**arguments)
     np.testing.assert_array_equal(arguments["counts"], [1, 1, 0, 0, 1])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    n=st.integers(1, 200),
+    some=st.sampled_from([0.0, 0.05, 0.5, 1.0]),
+    at=st.integers(0, 199),
+    seed=st.integers(0, 2**32 - 1),
+    instruction_set=st.sampled_from(_kernels.available_instruction_sets()),
+)
+def test_rows_whose_label_is_new_move_wherever_they_lie(n, some, at, seed, instruction_set):
+    X, old, _, shift = problem((n, 3), np.float32, seed)
+    moves = np.random.default_rng(seed).random(n) < some
+    moves[at % n] = True
+    new = np.where(moves, (old + 1) % CLUSTERS, old).astype(np.int32)
+    found = Sums(shift, 1, _kernels.load(instruction_set)).add(X, old)
+    assert found.move(X, old, new) == np.count_nonzero(moves)
+    assert found == Sums(shift, 1).add(X, new)

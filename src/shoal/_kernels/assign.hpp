@@ -165,11 +165,11 @@ template <class T, class Emit> class Recheck {
         thresholds.clear();
     }
 
-    void begin(Index, Index, const Panel<T> &) {}
+    void begin(Index row, Index, const Panel<T> &) { run = row; }
     void end(Index, Index) {}
     void visit(Index panel, Index first, const Tile<T> &tile) {
         for (int v = 0; v < kTileVectors; ++v) {
-            const Index start = panel * kPanelRows<T> + v * kLanes<T>;
+            const Index start = run + panel * kPanelRows<T> + v * kLanes<T>;
             const Vector<T> threshold = load(thresholds.data() + start);
             for (int c = 0; c < kTileCenters; ++c) {
                 const IntVector<T> below = tile[c][v] < threshold;
@@ -197,6 +197,7 @@ template <class T, class Emit> class Recheck {
     Buffer<T> thresholds;
     std::vector<std::int32_t> labels;
     std::vector<double> distances;
+    Index run = 0;
 };
 
 // A visitor of `scan`: calls settle(leaders, first row, rows) for each panel that all centres have

@@ -43,10 +43,11 @@ template <> class Screen<float> {
   public:
     explicit Screen(Centers<float> &centers)
         : centers(centers), quantised(centers), margin(centers, quantised),
-          pays(centers.count >= 16 && centers.count * centers.features >= 1000 &&
+          pays(centers.count >= 16 && centers.count * centers.features >= 500 &&
                quantised.can_be_told_apart()) {}
 
-    Index cost(Index products) const { return pays ? products * 5 / 8 : products; }
+    // Rows take longer to pack.
+    Index cost(Index products) const { return pays ? products * 5 / 8 + 128 : products; }
     template <class Emit> void nearest(const Rows<float> &rows, Emit &emit) {
         if (!pays) return nearest_by_tile(rows, centers, emit);
         for (Index first = 0; first < rows.count;) {

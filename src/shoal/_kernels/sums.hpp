@@ -2,8 +2,12 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <vector>
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
 
 #include "fixed_point.hpp"
 #include "matrix.hpp"
@@ -85,24 +89,42 @@ template <class T> class ContiguousRows {
     std::vector<T> copy;
 };
 
+// Which of n <= 64 labels are new, a bit each.
+inline uint64_t new_labels(const int32_t *old_labels, const int32_t *labels, int64_t n) {
+    uint64_t bits = 0;
+    int64_t i = 0;
+#if defined(__SSE2__)
+    const auto same = [&](int64_t from) {
+        return _mm_cmpeq_epi32(_mm_loadu_si128((const __m128i *)(old_labels + from)),
+                               _mm_loadu_si128((const __m128i *)(labels + from)));
+    };
+    for (; i + 16 <= n; i += 16) {
+        const __m128i halves[] = {_mm_packs_epi32(same(i), same(i + 4)),
+                                  _mm_packs_epi32(same(i + 8), same(i + 12))};
+        const int old = _mm_movemask_epi8(_mm_packs_epi16(halves[0], halves[1]));
+        bits |= uint64_t(old ^ 0xffff) << i;
+    }
+#endif
+    for (; i < n; ++i) bits |= uint64_t(old_labels[i] != labels[i]) << i;
+    return bits;
+}
+
 // Calls visit(row, old label, label) for the rows first .. last whose label changed; returns their
-// number. They are listed without branches: whether a row moved is a coin toss.
+// number. Bits are walked, not rows: whether a row moved is a coin toss.
 template <class Visit>
 int64_t for_each_moved(int64_t first, int64_t last, const int32_t *old_labels,
                        const int32_t *labels, Visit visit) {
-    constexpr int64_t run = 256;
-    int64_t moved[run], total = 0;
-    for (; first < last; first += run) {
-        int64_t count = 0;
-        for (int64_t i = first; i < std::min(first + run, last); ++i) {
-            moved[count] = i;
-            count += old_labels[i] != labels[i];
+    int64_t moved = 0;
+    for (; first < last; first += 64) {
+        const int64_t n = std::min<int64_t>(64, last - first);
+        uint64_t bits = new_labels(old_labels + first, labels + first, n);
+        moved += std::popcount(bits);
+        for (; bits; bits &= bits - 1) {
+            const int64_t i = first + std::countr_zero(bits);
+            visit(i, old_labels[i], labels[i]);
         }
-        for (int64_t m = 0; m < count; ++m)
-            visit(moved[m], old_labels[moved[m]], labels[moved[m]]);
-        total += count;
     }
-    return total;
+    return moved;
 }
 
 // Takes every row first .. last whose label changed from its old cluster (-1: from none) to its new

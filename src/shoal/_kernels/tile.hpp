@@ -382,7 +382,8 @@ void score(const Panel<T> &panel, Centers<T> &centers, Index first, Index last, 
     }
 }
 
-// Rows are taken in runs: as many panels as one state array holds while the blocks of centres pass.
+// Rows are taken in runs: as many panels as one state array holds while the blocks of centres pass;
+// where one block holds all centres, a panel, whose state then stays in the first-level cache.
 template <class T> inline constexpr Index kRunPanels = 2304 / kPanelRows<T>;
 template <class T> inline constexpr Index kRunRows = kRunPanels<T> * kPanelRows<T>;
 
@@ -391,8 +392,9 @@ template <class T> inline constexpr Index kRunRows = kRunPanels<T> * kPanelRows<
 template <class T, class Centers, class Visitor>
 void scan(const Rows<T> &rows, Centers &centers, Visitor &visitor) {
     typename Centers::Points panel(centers.features);
-    for (Index run = 0; run < rows.count; run += kRunRows<T>) {
-        const Index size = std::min(kRunRows<T>, rows.count - run);
+    const Index longest = centers.count <= centers.block ? kPanelRows<T> : kRunRows<T>;
+    for (Index run = 0; run < rows.count; run += longest) {
+        const Index size = std::min(longest, rows.count - run);
         for (Index block = 0; block < centers.count; block += centers.block) {
             centers.pack(block);
             const Index last = std::min(centers.count, block + centers.block);
