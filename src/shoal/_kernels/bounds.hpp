@@ -21,6 +21,7 @@
 
 #include "podium.hpp"
 #include "screen.hpp"
+#include "sums.hpp"
 
 namespace shoal {
 
@@ -60,9 +61,11 @@ template <class T> struct FastCenters {
     FastCenters(const Centers<T> &all, const Drift &drift, Index n)
         : labels(drift.fastest(), drift.fastest() + n), data(n * all.features),
           shift(all.shift.begin(), all.shift.end()),
-          centers((gather(all), data.data()), n, all.features, shift.data()) {}
+          centers((gather(all), data.data()), n, all.features, shift.data()) {
+        labels.resize(n + kTileCenters, -1);
+    }
 
-    std::vector<Index> labels;
+    std::vector<Index> labels;  // and enough of no centre to fill a tile
     std::vector<T> data;
     std::vector<double> shift;
     Centers<T> centers;
@@ -80,39 +83,32 @@ struct TwoSquares {
 };
 
 template <class T>
-inline TwoSquares two_squares(const T *x, Index stride, const T *a, const T *b, Index features) {
+inline TwoSquares two_squares(const T *x, const T *a, const T *b, Index features) {
     constexpr int lanes = 8;
     typedef T Values __attribute__((vector_size(lanes * sizeof(T))));
     typedef float Lanes __attribute__((vector_size(lanes * sizeof(float))));
     typedef float Half __attribute__((vector_size(lanes / 2 * sizeof(float))));
     Lanes to_a{}, to_b{};
-    Index f = 0;
-    const auto add_square = [&](Values values, const T *center, Lanes &sum) SHOAL_INLINE {
-        Values c;
-        std::memcpy(&c, center + f, sizeof c);
-        const Lanes difference = __builtin_convertvector(values - c, Lanes);
-        sum += difference * difference;
+    const auto add_squares = [&](const T *x, const T *a, const T *b, std::size_t bytes) SHOAL_INLINE {
+        Values values{}, of_a{}, of_b{};
+        std::memcpy(&values, x, bytes);
+        std::memcpy(&of_a, a, bytes);
+        std::memcpy(&of_b, b, bytes);
+        const Lanes from_a = __builtin_convertvector(values - of_a, Lanes);
+        const Lanes from_b = __builtin_convertvector(values - of_b, Lanes);
+        to_a += from_a * from_a;
+        to_b += from_b * from_b;
     };
-    if (stride == 1)
-        for (; f + lanes <= features; f += lanes) {
-            Values values;
-            std::memcpy(&values, x + f, sizeof values);
-            add_square(values, a, to_a);
-            add_square(values, b, to_b);
-        }
+    Index f = 0;
+    for (; f + lanes <= features; f += lanes) add_squares(x + f, a + f, b + f, sizeof(Values));
+    if (f < features) add_squares(x + f, a + f, b + f, (features - f) * sizeof(T));
     Half low[2], high[2];
     std::memcpy(low, &to_a, sizeof low);
     std::memcpy(high, &to_b, sizeof high);
     const Half p = low[0] + low[1], q = high[0] + high[1];
     const Half sums = __builtin_shufflevector(p, q, 0, 4, 1, 5) +
                       __builtin_shufflevector(p, q, 2, 6, 3, 7);
-    TwoSquares squares{sums[0] + sums[2], sums[1] + sums[3]};
-    for (; f < features; ++f) {
-        const float from_a = float(x[f * stride] - a[f]), from_b = float(x[f * stride] - b[f]);
-        squares.first += from_a * from_a;
-        squares.second += from_b * from_b;
-    }
-    return squares;
+    return {sums[0] + sums[2], sums[1] + sums[3]};
 }
 
 // Distances from their squares in float32, which round by less than features + 8 units, whatever
@@ -135,7 +131,8 @@ class SquareBounds {
 };
 
 // What is known of some rows: their nearest centre and another, the rival; the distance to the
-// nearest from above, to the rival and to all the rest from below.
+// nearest from above, to the rival and to all the rest from below. Where the bound on the rest is 0
+// the others need not hold.
 struct Bounds {
     std::int32_t *labels, *rivals;
     float *upper, *lower, *rest;
@@ -145,18 +142,80 @@ struct Bounds {
     }
 };
 
+// A visitor of `scan`: the distance of rows to the nearest fast centre that is neither their own nor
+// their rival, at least. Calls settle(place in the rows, distance).
+template <class T, class Settle> class NearestOther {
+  public:
+    NearestOther(const Rows<T> &rows, const Bounds &known, const FastCenters<T> &fast,
+                 Settle &settle)
+        : rows(rows), known(known), fast(fast), settle(settle), margin(margin_of(fast.centers)) {}
+
+    void begin(Index run, Index p, const Panel<T> &points) {
+        if (p == 0) panels.clear();
+        auto &panel = panels.emplace_back();
+        for (int v = 0; v < kTileVectors; ++v) {
+            panel.best[v] = broadcast(-std::numeric_limits<T>::infinity());
+            panel.norms[v] = points.norms[v];
+            for (int lane = 0; lane < kLanes<T>; ++lane) {
+                const Index n = run + p * kPanelRows<T> + v * kLanes<T> + lane;
+                const Index i = rows[std::min(n, rows.count - 1)];
+                panel.label[v][lane] = known.labels[i];
+                panel.rival[v][lane] = known.rivals[i];
+            }
+        }
+    }
+    [[gnu::always_inline]] void visit(Index p, Index first, const Tile<T> &tile) {
+        using Integer = typename VectorOf<T>::Integer;
+        Candidates &panel = panels[p];
+        each([&](auto c, auto v) SHOAL_INLINE {
+            const IntVector<T> center = Integer(fast.labels[first + c]) - IntVector<T>{};
+            const IntVector<T> is_known = (center == panel.label[v]) | (center == panel.rival[v]);
+            const Vector<T> score =
+                is_known ? broadcast(-std::numeric_limits<T>::infinity()) : tile[c][v];
+            panel.best[v] = score > panel.best[v] ? score : panel.best[v];
+        });
+    }
+    void end(Index run, Index size) {
+        T nearest[kPanelRows<T>];
+        for (const Candidates &panel : panels) {
+            for (int v = 0; v < kTileVectors; ++v) {
+                const Vector<T> norm = panel.norms[v];
+                const Vector<T> error = square_error<T>(norm, margin(norm), fast.centers.features);
+                store(nearest + v * kLanes<T>, root(norm - 2 * panel.best[v] - error));
+            }
+            for (Index i = 0; i < std::min<Index>(size, kPanelRows<T>); ++i)
+                settle(run + i, rounded_down(float(nearest[i])));
+            run += kPanelRows<T>;
+            size -= kPanelRows<T>;
+        }
+    }
+
+  private:
+    struct Candidates {
+        Vector<T> best[kTileVectors], norms[kTileVectors];
+        IntVector<T> label[kTileVectors], rival[kTileVectors];
+    };
+
+    const Rows<T> &rows;
+    const Bounds &known;
+    const FastCenters<T> &fast;
+    Settle &settle;
+    Margin<T> margin;
+    std::vector<Candidates, AlignedAllocator<Candidates>> panels;
+};
+
 template <class T> class BoundedAssignment {
   public:
-    BoundedAssignment(const Matrix<T> &matrix, const Centers<T> &centers, Screen<T> &screen,
+    BoundedAssignment(const Matrix<T> &matrix, Centers<T> &centers, Screen<T> &screen,
                       const Drift &moved, const Bounds &known)
         : matrix(matrix), centers(centers), screen(screen), moved(moved), known(known),
-          exact(centers.features), fast(centers.count + 1) {}
+          exact(centers.features), contiguous(matrix), fast(centers.count + 1) {}
 
     // Labels rows first .. last; returns how many had to be compared with all centres.
     Index step(Index first, Index last) {
         const Plan plan = cheapest(first, last);
-        if (plan.scans_all) {
-            scan_all(first, last);
+        if (plan.means != Plan::follow) {
+            plan.means == Plan::learn ? scan_all(first, last) : scan_blindly(first, last);
             return last - first;
         }
         auto &looked_at = fast[plan.n_fast];
@@ -189,42 +248,60 @@ template <class T> class BoundedAssignment {
     }
 
   private:
+    // To follow the centres by bounds; to look at all centres and learn bounds; or without, which is
+    // faster.
     struct Plan {
-        bool scans_all;
+        enum { follow, learn, scan } means;
         Index n_fast;
     };
 
     // What costs least on a sample of the rows, in multiply-adds of one lane (0.04 ns where this was
     // measured): packing a row that comes in order costs 200 of them, keeping one by its bounds
-    // 100, measuring its distances to two centres 200, and gathering and packing it 400.
+    // 100, measuring its distances to two centres 200, and gathering and packing it 400. What is
+    // learnt has to be earned back.
     Plan cheapest(Index first, Index last) {
+        take_sample(first, last);
         const Index scores = screen.cost(centers.count * centers.features);
-        sampled.clear();
-        const Index stride = std::max<Index>(kSampleRun, (last - first) / 8);
-        for (Index start = first; start < last; start += stride)
-            for (Index i = start; i < std::min(start + kSampleRun, last); ++i)
-                sampled.push_back(lead(i));
-        const Index rows = Index(sampled.size()), features = centers.features;
-        Plan best{true, 0};
-        Index least = rows * (scores + 200);
+        const Index rows = Index(sample.size()), features = centers.features;
+        const bool is_known = knows(first, last);
+        Index least = rows * (scores + 200) * (is_known ? 4 : 3) / 4;
+        Plan best{Plan::scan, 0};
+        const Index measured = count_below(kSettled), open = count_below(moved.beyond(0));
         for (Index n = 0; n <= centers.count / 2; n = n ? 2 * n : kTileCenters) {
-            const float all = moved.beyond(0), slow = moved.beyond(n);
-            Index cost = rows * 100;
-            for (const float lead : sampled) {
-                if (lead == kSettled) continue;
-                cost += 200 + 2 * features;
-                if (!(lead > all)) cost += 400 + (lead > slow ? n * features : scores);
-            }
-            if (cost < least) best = {false, n}, least = cost;
+            const Index scanned = count_below(moved.beyond(n));
+            const Index cost = rows * 100 + measured * (200 + 2 * features) + open * 400 +
+                               (open - scanned) * n * features + scanned * scores;
+            if (cost < least) best = {is_known ? Plan::follow : Plan::learn, n}, least = cost;
         }
         return best;
     }
 
-    static constexpr Index kSampleRun = 8;
+    // Rows of the sample whose nearest centre leads by less.
+    Index count_below(float lead) const {
+        return std::count_if(leads.begin(), leads.end(), [=](float l) { return l < lead; });
+    }
+    // Some runs of rows.
+    void take_sample(Index first, Index last) {
+        sample.clear();
+        const Index stride = std::max<Index>(kSampleRun, (last - first) / 8);
+        for (Index start = first; start < last; start += stride)
+            for (Index i = start; i < std::min(start + kSampleRun, last); ++i) sample.push_back(i);
+        leads.resize(sample.size());
+        std::transform(sample.begin(), sample.end(), leads.begin(),
+                       [&](Index i) { return lead(i); });
+    }
+    // Whether more rows than the sample have bounds.
+    bool knows(Index first, Index last) const {
+        const float *const rest = known.rest, *const start = rest + std::min(first + kSampleRun, last);
+        const float *const end = std::min(start + kSampleRun, rest + last);
+        return start == end || std::any_of(start, end, [](float bound) { return bound > 0; });
+    }
+
+    static constexpr Index kSampleRun = 4;
     static constexpr float kSettled = std::numeric_limits<float>::infinity();
 
     // How much nearer than the rest stood its nearest centre is to a row.
-    float lead(Index i) const {
+    float lead(Index i) {
         const std::int32_t label = known.labels[i], rival = known.rivals[i];
         const float upper = known.upper[i] + moved.each()[label];
         const float lower = std::min(known.lower[i] - moved.each()[rival],
@@ -238,8 +315,8 @@ template <class T> class BoundedAssignment {
         const Index fastest = moved.fastest()[0];
         return moved.beyond(label == fastest || rival == fastest);
     }
-    TwoSquares measure(Index i) const {
-        return two_squares(matrix.row(i), matrix.column_stride, centers.row(known.labels[i]),
+    TwoSquares measure(Index i) {
+        return two_squares(contiguous(i), centers.row(known.labels[i]),
                            centers.row(known.rivals[i]), centers.features);
     }
 
@@ -278,46 +355,45 @@ template <class T> class BoundedAssignment {
         open.resize(count);
     }
 
+    // Names the nearer of the two centres of each open row, and the other its rival; their distances
+    // are kept aside.
     void measure_open_rows() {
         constexpr std::size_t ahead = 16;
         const std::size_t count = open.size();
         above.resize(count), below.resize(count);
         float *const upper = above.data(), *const lower = below.data();
+        const Rows<T> rows{matrix, open.data(), Index(count)};
         for (std::size_t n = 0; n < count; ++n) {
-            __builtin_prefetch(matrix.row(open[std::min(n + ahead, count - 1)]));
-            const auto [own, other] = measure(open[n]);
-            upper[n] = own, lower[n] = other;
+            rows.prefetch(n + ahead);
+            std::int32_t &label = known.labels[open[n]], &rival = known.rivals[open[n]];
+            const TwoSquares squares = measure(open[n]);
+            const bool swaps = squares.second < squares.first;
+            const std::int32_t nearer = swaps ? rival : label, farther = swaps ? label : rival;
+            label = nearer, rival = farther;
+            upper[n] = swaps ? squares.second : squares.first;
+            lower[n] = swaps ? squares.first : squares.second;
         }
 #pragma GCC ivdep
         for (std::size_t n = 0; n < count; ++n) {
-            const float own = upper[n], other = lower[n];
-            upper[n] = exact.above(std::min(own, other));
-            lower[n] = exact.below(std::max(own, other));
+            upper[n] = exact.above(upper[n]);
+            lower[n] = exact.below(lower[n]);
         }
     }
 
-    // Settles open rows by their distances to two centres, and lists as `nearly` settled those that
-    // only a look at fast centres can settle. Without branches: what becomes of a row is a coin
-    // toss.
+    // Settles open rows by these distances, and lists as `nearly` settled those that only a look at
+    // fast centres can settle. Without branches: what becomes of a row is a coin toss.
     void sort_out(Index first) {
         const Index count = Index(open.size());
         Index n_open = 0, n_nearly = 0;
         nearly.resize(count);
         for (Index n = 0; n < count; ++n) {
             const Index i = open[n];
-            const auto [own, other] = squares[n];
-            const std::int32_t label = known.labels[i], rival = known.rivals[i];
-            const bool swaps = other < own;
-            const float upper = exact.above(swaps ? other : own), clearly = upper * kClearly;
-            const float lower = exact.below(swaps ? own : other);
-            const std::int32_t nearest = swaps ? rival : label;
-            known.labels[i] = nearest;
-            known.rivals[i] = swaps ? label : rival;
-            known.upper[i] = upper;
-            known.lower[i] = lower;
-            const bool is_ahead = clearly < lower;
-            const bool is_settled =
-                (is_ahead & (clearly < known.rest[i])) | (clearly < moved.free()[nearest]);
+            const float clearly = above[n] * kClearly;
+            known.upper[i] = above[n];
+            known.lower[i] = below[n];
+            const bool is_ahead = clearly < below[n];
+            const bool is_settled = (is_ahead & (clearly < known.rest[i])) |
+                                    (clearly < moved.free()[known.labels[i]]);
             const bool is_nearly = !is_settled & is_ahead & (clearly < beyond[i - first]);
             nearly[n_nearly] = i;
             n_nearly += is_nearly;
@@ -331,25 +407,18 @@ template <class T> class BoundedAssignment {
     // Settles nearly settled rows whose own centre is nearer than any fast one; opens the others.
     void look_at(FastCenters<T> &fast, Index first) {
         const Rows<T> rows{matrix, nearly.data(), Index(nearly.size())};
-        const Margin<T> margin = margin_of(fast.centers);
-        race<Leaders>(rows, fast.centers, [&](const Leaders &podium, Index start, int size) {
-            const Standing<T, Leaders> standing(podium, margin);
-            const PodiumBounds<T> bounds(standing, centers.features);
-            for (int place = 0; place < size; ++place) {
-                const Index i = rows[start + place];
-                const auto is_of_two = [&](std::int32_t place_of_fast) {
-                    const Index center = fast.labels[place_of_fast];
-                    return (center == known.labels[i]) | (center == known.rivals[i]);
-                };
-                const float nearest = !is_of_two(bounds.label(place))   ? bounds.first_lower(place)
-                                      : !is_of_two(bounds.rival(place)) ? bounds.second_lower(place)
-                                                                        : bounds.third_lower(place);
-                if (known.upper[i] * kClearly < nearest)
-                    known.rest[i] = std::min(beyond[i - first], nearest);
-                else
-                    open.push_back(i);
-            }
-        });
+        Index n_open = Index(open.size());
+        open.resize(n_open + rows.count);
+        const auto settle = [&](Index n, float nearest) {
+            const Index i = rows[n];
+            const bool is_settled = known.upper[i] * kClearly < nearest;
+            known.rest[i] = is_settled ? std::min(beyond[i - first], nearest) : 0;
+            open[n_open] = i;
+            n_open += !is_settled;
+        };
+        NearestOther<T, decltype(settle)> visitor(rows, known, fast, settle);
+        scan(rows, fast.centers, visitor);
+        open.resize(n_open);
     }
 
     // Rows that come in order are packed faster: all of a range are the rows of a smaller matrix.
@@ -358,17 +427,23 @@ template <class T> class BoundedAssignment {
         BoundedAssignment of_range(range, centers, screen, moved, known.from(first));
         screen.nearest(Rows<T>{range, nullptr, range.rows}, of_range);
     }
+    // Labels alone, but for the sample, by which the next pass is planned.
+    void scan_blindly(Index first, Index last) {
+        assign(matrix.between(first, last), centers, screen, known.labels + first, nullptr);
+        std::fill(known.rest + first, known.rest + last, 0.0f);
+        screen.nearest(Rows<T>{matrix, sample.data(), Index(sample.size())}, *this);
+    }
 
     const Matrix<T> &matrix;
-    const Centers<T> &centers;
+    Centers<T> &centers;
     Screen<T> &screen;
     const Drift &moved;
     const Bounds known;
     const SquareBounds exact;
+    ContiguousRows<T> contiguous;
     std::vector<std::unique_ptr<FastCenters<T>>> fast;  // by their number
-    std::vector<std::int64_t> open, nearly;
-    std::vector<TwoSquares> squares;
-    std::vector<float> beyond, gap, sampled;
+    std::vector<std::int64_t> open, nearly, sample;
+    std::vector<float> beyond, gap, above, below, leads;
     std::optional<PodiumBounds<T>> found;
 };
 

@@ -50,15 +50,21 @@ template <class T> struct Podium {
     }
 };
 
-// Bounds on distances from where scores stand. From the analysis of `assign`: a score misses its
-// exact value by less than `needed`, and |x'|^2 by less than features + 8 units.
+// How far |x'|^2 - 2 score can be from a squared distance. From the analysis of `assign`: a score
+// misses its exact value by less than `needed`, and |x'|^2 by less than features + 8 units.
+template <class T>
+Vector<T> square_error(Vector<T> norm, Vector<T> needed, Index features) {
+    return 3 * needed + T(features + 8) * std::numeric_limits<T>::epsilon() * norm;
+}
+template <class V> V root(V square) { return square_root(square > 0 ? square : V{}); }
+
+// Bounds on distances from where scores stand.
 template <class T> struct PodiumBounds {
     PodiumBounds(const Standing<T, Podium<T>> &standing, Index features)
         : podium(standing.leaders) {
-        const T roundings = T(features + 8) * std::numeric_limits<T>::epsilon();
         for (int v = 0; v < kTileVectors; ++v) {
             const Vector<T> norm = podium.norms[v];
-            const Vector<T> error = 3 * standing.needed[v] + roundings * norm;
+            const Vector<T> error = square_error<T>(norm, standing.needed[v], features);
             const Vector<T> square = norm - 2 * podium.best[v];
             put(farthest, v, square + error);
             put(first, v, square - error);
@@ -79,7 +85,7 @@ template <class T> struct PodiumBounds {
         return std::int32_t(labels[i / kLanes<T>][i % kLanes<T>]);
     }
     static void put(T *to, int v, Vector<T> square) {
-        store(to + v * kLanes<T>, square_root(square > 0 ? square : Vector<T>{}));
+        store(to + v * kLanes<T>, root(square));
     }
 
     const Podium<T> &podium;
