@@ -22,7 +22,9 @@ def half_separation(centers: Array) -> NDArray[np.float64]:
     return np.nextafter((apart.min(axis=1) / 2).astype(np.float64), 0)
 
 
-def check_bounds(exact: NDArray[np.longdouble], labels: Array, rivals: Array, bounds: Array) -> None:
+def check_bounds(
+    exact: NDArray[np.longdouble], labels: Array, rivals: Array, bounds: Array
+) -> None:
     """Those that are known: others have none on the rest."""
     rows, (upper, lower, rest) = np.arange(len(exact)), bounds
     known = rest > 0

@@ -280,24 +280,22 @@ template <class T> class BoundedAssignment {
     Index count_below(float lead) const {
         return std::count_if(leads.begin(), leads.end(), [=](float l) { return l < lead; });
     }
-    // Some runs of rows.
+    // The first rows: they will be read first in any case, and others would have to be waited for.
     void take_sample(Index first, Index last) {
-        sample.clear();
-        const Index stride = std::max<Index>(kSampleRun, (last - first) / 8);
-        for (Index start = first; start < last; start += stride)
-            for (Index i = start; i < std::min(start + kSampleRun, last); ++i) sample.push_back(i);
+        sample.resize(std::min(last - first, kSampleRows));
+        std::iota(sample.begin(), sample.end(), first);
         leads.resize(sample.size());
         std::transform(sample.begin(), sample.end(), leads.begin(),
                        [&](Index i) { return lead(i); });
     }
     // Whether more rows than the sample have bounds.
     bool knows(Index first, Index last) const {
-        const float *const rest = known.rest, *const start = rest + std::min(first + kSampleRun, last);
-        const float *const end = std::min(start + kSampleRun, rest + last);
-        return start == end || std::any_of(start, end, [](float bound) { return bound > 0; });
+        const Index next = first + kSampleRows;
+        return next >= last || std::any_of(known.rest + next, known.rest + std::min(next + 8, last),
+                                           [](float bound) { return bound > 0; });
     }
 
-    static constexpr Index kSampleRun = 4;
+    static constexpr Index kSampleRows = 48;
     static constexpr float kSettled = std::numeric_limits<float>::infinity();
 
     // How much nearer than the rest stood its nearest centre is to a row.
@@ -358,7 +356,7 @@ template <class T> class BoundedAssignment {
     // Names the nearer of the two centres of each open row, and the other its rival; their distances
     // are kept aside.
     void measure_open_rows() {
-        constexpr std::size_t ahead = 16;
+        constexpr std::size_t ahead = 32;
         const std::size_t count = open.size();
         above.resize(count), below.resize(count);
         float *const upper = above.data(), *const lower = below.data();

@@ -150,10 +150,15 @@ class CenterSearch:
         if before is None or before.bounds is None or self.drift is None:
             labels, rivals = (np.zeros(block.n_rows, dtype=np.int32) for _ in range(2))
             bounds = np.zeros((3, block.n_rows), dtype=np.float32)
+            now = _Bounds(self.fit, self.step, labels, rivals, bounds)
             drift = np.zeros(len(self.centers))
         else:
-            labels, rivals, bounds = before.labels.copy(), before.rivals, before.bounds
+            labels = before.labels.copy()
+            now = _Bounds(self.fit, self.step, labels, before.rivals, before.bounds)
             drift = self.drift
-        now = _Bounds(self.fit, self.step, labels, rivals, bounds)
-        known = {"rivals": rivals, "bounds": bounds, "drift": drift}
-        return now, known | {"separation": self.separation}
+        return now, {
+            "rivals": now.rivals,
+            "bounds": now.bounds,
+            "drift": drift,
+            "separation": self.separation,
+        }
