@@ -22,26 +22,35 @@ def half_separation(centers: Array) -> NDArray[np.float64]:
     return np.nextafter((apart.min(axis=1) / 2).astype(np.float64), 0)
 
 
+def check_bounds(
+    exact: NDArray[np.longdouble], labels: Array, rivals: Array, bounds: Array
+) -> None:
+    """Those that are known: others have none on the rest."""
+    rows, (upper, lower, rest) = np.arange(len(exact)), bounds
+    known = rest > 0
+    assert (exact[rows, labels] <= upper)[known].all()
+    is_lone = labels == rivals
+    assert (lower <= exact[rows, rivals])[known & ~is_lone].all()
+    exact[rows, labels] = exact[rows, rivals] = np.inf
+    assert (rest <= exact.min(axis=1)).all()
+
+
 def run_steps(kernels: ModuleType, X: Array, path: list[Array]) -> list[int]:
     """Walks the centres along a path, checking labels and bounds; the number scanned a step."""
     n, shift = len(X), X.sum(axis=0, dtype=np.float64) / max(len(X), 1)
-    labels, upper = np.zeros(n, np.int32), np.full(n, np.inf, np.float32)
-    lower, scanned, before = np.zeros(n, np.float32), [], path[0]
+    labels, rivals = np.zeros(n, np.int32), np.zeros(n, np.int32)
+    bounds, scanned, before = np.zeros((3, n), np.float32), [], path[0]
     for centers in path:
         drift = np.sqrt(((centers.astype(float) - before.astype(float)) ** 2).sum(axis=1))
         scanned.append(
             kernels.assign_bounded(
-                X, centers, shift, labels, upper, lower, drift, half_separation(centers)
+                X, centers, shift, labels, rivals, bounds, drift, half_separation(centers)
             )
         )
         expected = np.empty(n, np.int32)
         kernels.assign(X, centers, shift, expected)
         np.testing.assert_array_equal(labels, expected)
-        exact = distances(X, centers)
-        rows = np.arange(n)
-        assert (exact[rows, labels] <= upper).all()
-        exact[rows, labels] = np.inf
-        assert (lower <= exact.min(axis=1)).all()
+        check_bounds(distances(X, centers), labels, rivals, bounds)
         before = centers
     return scanned
 
@@ -119,13 +128,17 @@ def test_extreme_magnitudes(kernels: ModuleType, rng: np.random.Generator, scale
     run_steps(kernels, (X * scale).astype(np.float32), path)
 
 
+@pytest.mark.parametrize("name", ["labels", "rivals"])
 @pytest.mark.parametrize("label", [-1, 2])
-def test_labels_of_no_centre_are_refused(kernels: ModuleType, label: int) -> None:
-    labels, upper, lower = np.array([0, label], np.int32), np.zeros(2, "f4"), np.zeros(2, "f4")
-    X, centers = np.array([[0.0], [3.0]]), np.array([[0.0], [3.0]])
+def test_labels_of_no_centre_are_refused(kernels: ModuleType, name: str, label: int) -> None:
+    known = {key: np.zeros(2, np.int32) for key in ("labels", "rivals")}
+    known[name][1] = label
+    X, centers, bounds = np.array([[0.0], [3.0]]), np.array([[0.0], [3.0]]), np.zeros((3, 2), "f4")
     zeros = np.zeros(2)
-    with pytest.raises(ValueError, match="labels must lie in"):
-        kernels.assign_bounded(X, centers, np.zeros(1), labels, upper, lower, zeros, zeros)
+    with pytest.raises(ValueError, match=f"{name} must lie in"):
+        kernels.assign_bounded(
+            X, centers, np.zeros(1), **known, bounds=bounds, drift=zeros, separation=zeros
+        )
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -147,25 +160,25 @@ def test_a_lone_centre_is_far_from_any_other(kernels: ModuleType) -> None:
 def test_squared_overflow_bounds_nothing(kernels: ModuleType) -> None:
     X = np.array([[1e200], [-1e200]])
     path = [X.copy(), X.copy()]
-    labels, upper = np.zeros(2, np.int32), np.full(2, np.inf, np.float32)
-    lower, zeros = np.zeros(2, np.float32), np.zeros(2)
+    labels, rivals = np.zeros(2, np.int32), np.zeros(2, np.int32)
+    bounds, zeros = np.zeros((3, 2), np.float32), np.zeros(2)
     for centers in path:
-        kernels.assign_bounded(X, centers, np.zeros(1), labels, upper, lower, zeros, zeros)
+        kernels.assign_bounded(X, centers, np.zeros(1), labels, rivals, bounds, zeros, zeros)
         assert labels.tolist() == squared_distances(X, centers).argmin(axis=1).tolist() == [0, 1]
 
 
-@pytest.mark.parametrize("name", ["labels", "upper", "lower", "drift", "separation", "shift"])
+@pytest.mark.parametrize("name", ["labels", "rivals", "bounds", "drift", "separation", "shift"])
 def test_mismatched_lengths_are_refused(kernels: ModuleType, name: str) -> None:
     arguments = {
         "X": np.ones((5, 3)),
         "centers": np.ones((2, 3)),
         "shift": np.zeros(3),
         "labels": np.zeros(5, np.int32),
-        "upper": np.ones(5, np.float32),
-        "lower": np.ones(5, np.float32),
+        "rivals": np.zeros(5, np.int32),
+        "bounds": np.ones((3, 5), np.float32),
         "drift": np.zeros(2),
         "separation": np.zeros(2),
     }
-    arguments[name] = np.resize(arguments[name], 9)
+    arguments[name] = np.resize(arguments[name], (*arguments[name].shape[:-1], 9))
     with pytest.raises(ValueError, match=name):
         kernels.assign_bounded(**arguments)

@@ -61,13 +61,13 @@ def test_labels_and_sums_at_once_are_those_one_after_the_other(
     X, path = start(0, dtype)
     weights = np.random.default_rng(1).random(N) if weighted else None
     found, expected = Pass(layout(X), weights), Pass(X, weights)
-    upper, lower = np.full(N, np.inf, np.float32), np.zeros(N, np.float32)
+    rivals, kept = np.zeros(N, np.int32), np.zeros((3, N), np.float32)
     before = path[0]
     for centers in path:
         old, found.labels = found.labels, np.maximum(found.labels, 0)
         bounds = {
-            "upper": upper,
-            "lower": lower,
+            "rivals": rivals,
+            "bounds": kept,
             "drift": np.linalg.norm((centers - before).astype(float), axis=1) * (1 + 1e-6),
             "separation": _kernels.pairwise_min_separation(centers),
         }
@@ -98,7 +98,7 @@ def test_labels_and_sums_at_once_are_those_one_after_the_other(
         ({"old_labels": np.array([0, 1], np.int32)}, "old_labels has length 2, expected 3"),
         ({"labels": np.zeros(2, np.int32)}, "labels has length 2, expected 3"),
         ({"sums": np.zeros((1, 3, 2), np.int64), "counts": np.zeros(3, np.int64)}, "in clusters"),
-        ({"upper": np.zeros(3, np.float32)}, "go with upper"),
+        ({"bounds": np.zeros((3, 3), np.float32)}, "go with bounds"),
         ({"shift": np.zeros(1)}, "shift has length 1, expected 2"),
     ],
 )

@@ -137,7 +137,7 @@ def test_what_it_keeps_is_what_it_announces():
         for search in searches(2, bounds=bounds):
             search(block)
         kept = block.beside[BESIDE]
-        parts = [part for part in (kept.labels, kept.upper, kept.lower) if part is not None]
+        parts = [part for part in (kept.labels, kept.rivals, kept.bounds) if part is not None]
         assert sum(part.nbytes for part in parts) == search.beside_row_bytes * len(X)
 
 

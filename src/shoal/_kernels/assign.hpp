@@ -112,9 +112,9 @@ template <class T> struct Leaders {
 };
 
 // Where the rows of a panel stand once all centres have passed.
-template <class T> struct Standing {
+template <class T, class Leaders> struct Standing {
     template <class Margin>
-    Standing(const Leaders<T> &leaders, const Margin &margin) : leaders(leaders) {
+    Standing(const Leaders &leaders, const Margin &margin) : leaders(leaders) {
         IntVector<T> close{};
         unroll<kTileVectors>([&](auto v) SHOAL_INLINE {
             needed[v] = margin(leaders.norms[v]);
@@ -136,7 +136,7 @@ template <class T> struct Standing {
         return std::int32_t(leaders.label[i / kLanes<T>][i % kLanes<T>]);
     }
 
-    const Leaders<T> &leaders;
+    const Leaders &leaders;
     Vector<T> needed[kTileVectors];
     bool has_close_row;
 };
@@ -202,7 +202,7 @@ template <class T, class Emit> class Recheck {
 
 // A visitor of `scan`: calls settle(leaders, first row, rows) for each panel that all centres have
 // passed.
-template <class T, class Settle> class Race {
+template <class T, class Leaders, class Settle> class Race {
   public:
     explicit Race(Settle settle) : settle(settle) {}
 
@@ -222,12 +222,12 @@ template <class T, class Settle> class Race {
 
   private:
     Settle settle;
-    std::vector<Leaders<T>, AlignedAllocator<Leaders<T>>> leaders;
+    std::vector<Leaders, AlignedAllocator<Leaders>> leaders;
 };
 
-template <class T, class Centers, class Settle>
+template <class Leaders, class T, class Centers, class Settle>
 void race(const Rows<T> &rows, Centers &centers, Settle settle) {
-    Race<T, Settle> visitor(settle);
+    Race<T, Leaders, Settle> visitor(settle);
     scan(rows, centers, visitor);
 }
 
@@ -240,8 +240,9 @@ template <class T> Margin<T> margin_of(const Centers<T> &centers) {
 // close(row, place, standing).
 template <class T, class Centers, class Margin, class Emit, class Close>
 void decide(const Rows<T> &rows, Centers &centers, const Margin &margin, Emit &emit, Close close) {
-    race(rows, centers, [&](const Leaders<T> &leaders, Index first, int size) {
-        const Standing<T> standing(leaders, margin);
+    using Leaders = typename Emit::Leaders;
+    race<Leaders>(rows, centers, [&](const Leaders &leaders, Index first, int size) {
+        const Standing<T, Leaders> standing(leaders, margin);
         emit.panel(standing);
         if (!standing.has_close_row)
             for (int i = 0; i < size; ++i) emit.decided(rows[first + i], i, standing);
@@ -259,7 +260,7 @@ template <class T, class Emit>
 void nearest_by_tile(const Rows<T> &rows, Centers<T> &centers, Emit &emit) {
     Recheck<T, Emit> recheck(rows.matrix, centers, emit);
     decide(rows, centers, margin_of(centers), emit,
-           [&](Index row, int place, const Standing<T> &standing) {
+           [&](Index row, int place, const auto &standing) {
                recheck.add(row, standing.threshold(place));
            });
     recheck.flush();

@@ -2,8 +2,10 @@
 // distance to its own centre is below its lower bound on the distance to any other keeps its label.
 //
 // Hamerly moves every lower bound by the largest drift, so that one centre on its way makes all
-// rows look at all centres. Here, where it pays, the lower bound moves by the drift of the slow
-// centres alone, and the few fast ones are looked at instead.
+// rows look at all centres, and rows near a boundary do so in every pass. Here the second nearest
+// centre, the rival, has a bound of its own: a row between two centres is settled by its distances
+// to these two. The bound on the rest moves, where that pays, by the drift of the slow centres
+// alone, and the few fast ones are looked at instead.
 //
 // A label kept must be the label `assign` computes, so each bound errs to its own side by more than
 // all rounding: a float32 operation rounds by 2^-24, so after two of them a factor of 1 -+ 2^-22
@@ -17,37 +19,29 @@
 #include <optional>
 #include <vector>
 
+#include "podium.hpp"
 #include "screen.hpp"
+#include "sums.hpp"
 
 namespace shoal {
 
 inline constexpr float kClearly = 1 + 0x1p-20f;
 
-inline float rounded_up(float x) {
-    return x * (1 + 0x1p-22f) + std::numeric_limits<float>::min();
-}
-inline float rounded_down(float x) {
-    x = std::min(x, std::numeric_limits<float>::max());
-    return std::max(x * (1 - 0x1p-22f) - std::numeric_limits<float>::min(), 0.0f);
-}
-
 // How far the centres moved, and which moved farthest.
 class Drift {
   public:
     Drift(const double *drift, const double *separation, Index count)
-        : drift(drift), order(count), of_own(count), half_apart(count) {
+        : drift(drift), order(count), of_each(count), half_apart(count) {
         std::iota(order.begin(), order.end(), 0);
         std::sort(order.begin(), order.end(),
                   [=](Index a, Index b) { return drift[a] > drift[b]; });
         for (Index j = 0; j < count; ++j) {
-            of_own[j] = rounded_up(float(drift[j]));
+            of_each[j] = rounded_up(float(drift[j]));
             half_apart[j] = rounded_down(float(separation[j]));
         }
     }
     // How far each centre moved, at most.
-    const float *own() const { return of_own.data(); }
-    // How far any other moved, at most.
-    float others(Index center) const { return beyond(center == order[0]); }
+    const float *each() const { return of_each.data(); }
     // Half the distance of each centre to the nearest other, at least.
     const float *free() const { return half_apart.data(); }
     // How far any centre moved but for the n fastest, at most.
@@ -59,20 +53,19 @@ class Drift {
   private:
     const double *drift;
     std::vector<Index> order;
-    std::vector<float> of_own, half_apart;
+    std::vector<float> of_each, half_apart;
 };
 
 // The n fastest centres, to be looked at by themselves.
 template <class T> struct FastCenters {
     FastCenters(const Centers<T> &all, const Drift &drift, Index n)
-        : labels(drift.fastest(), drift.fastest() + n), free(all.count), data(n * all.features),
+        : labels(drift.fastest(), drift.fastest() + n), data(n * all.features),
           shift(all.shift.begin(), all.shift.end()),
           centers((gather(all), data.data()), n, all.features, shift.data()) {
-        for (Index j = 0; j < all.count; ++j) free[j] = half_distance(all, j);
+        labels.resize(n + kTileCenters, -1);
     }
 
-    std::vector<Index> labels;
-    std::vector<float> free;  // half the distance of each centre to the nearest fast other, at least
+    std::vector<Index> labels;  // and enough of no centre to fill a tile
     std::vector<T> data;
     std::vector<double> shift;
     Centers<T> centers;
@@ -82,163 +75,275 @@ template <class T> struct FastCenters {
         for (Index n = 0; n < Index(labels.size()); ++n)
             std::copy_n(all.row(labels[n]), all.features, data.begin() + n * all.features);
     }
-    float half_distance(const Centers<T> &all, Index j) const {
-        double least = std::numeric_limits<double>::infinity();
-        for (const Index fast : labels)
-            if (fast != j)
-                least = std::min(least,
-                                 squared_distance(all.row(j), 1, all.row(fast), all.features));
-        return rounded_down(float(std::sqrt(least) / 2));
-    }
 };
 
-// The distance of a row to a centre, from above: the difference form in float32 rounds by less than
-// features + 8 units, whatever its order. Overflow is infinite, which is above.
+// Squared distances of a row to two centres, in float32.
+struct TwoSquares {
+    float first, second;
+};
+
 template <class T>
-float distance_above(const T *x, Index stride, const T *center, Index features) {
+inline TwoSquares two_squares(const T *x, const T *a, const T *b, Index features) {
     constexpr int lanes = 8;
     typedef T Values __attribute__((vector_size(lanes * sizeof(T))));
     typedef float Lanes __attribute__((vector_size(lanes * sizeof(float))));
-    Lanes sums{};
+    typedef float Half __attribute__((vector_size(lanes / 2 * sizeof(float))));
+    Lanes to_a{}, to_b{};
+    const auto add_squares = [&](const T *x, const T *a, const T *b, std::size_t bytes) SHOAL_INLINE {
+        Values values{}, of_a{}, of_b{};
+        std::memcpy(&values, x, bytes);
+        std::memcpy(&of_a, a, bytes);
+        std::memcpy(&of_b, b, bytes);
+        const Lanes from_a = __builtin_convertvector(values - of_a, Lanes);
+        const Lanes from_b = __builtin_convertvector(values - of_b, Lanes);
+        to_a += from_a * from_a;
+        to_b += from_b * from_b;
+    };
     Index f = 0;
-    if (stride == 1)
-        for (; f + lanes <= features; f += lanes) {
-            Values a, b;
-            std::memcpy(&a, x + f, sizeof a);
-            std::memcpy(&b, center + f, sizeof b);
-            const Lanes difference = __builtin_convertvector(a - b, Lanes);
-            sums += difference * difference;
-        }
-    float sum = ((sums[0] + sums[4]) + (sums[1] + sums[5])) +
-                ((sums[2] + sums[6]) + (sums[3] + sums[7]));
-    for (; f < features; ++f) {
-        const float difference = float(x[f * stride] - center[f]);
-        sum += difference * difference;
-    }
-    const float roundings = float(features + 8) * 0x1p-23f;
-    const float underflow = std::numeric_limits<float>::min() * float(features);
-    return rounded_up(std::sqrt(sum + underflow) * (1 + roundings));
+    for (; f + lanes <= features; f += lanes) add_squares(x + f, a + f, b + f, sizeof(Values));
+    if (f < features) add_squares(x + f, a + f, b + f, (features - f) * sizeof(T));
+    Half low[2], high[2];
+    std::memcpy(low, &to_a, sizeof low);
+    std::memcpy(high, &to_b, sizeof high);
+    const Half p = low[0] + low[1], q = high[0] + high[1];
+    const Half sums = __builtin_shufflevector(p, q, 0, 4, 1, 5) +
+                      __builtin_shufflevector(p, q, 2, 6, 3, 7);
+    return {sums[0] + sums[2], sums[1] + sums[3]};
 }
 
-// Bounds on distances from where scores stand. From the analysis of `assign`: a score misses its
-// exact value by less than `needed`, and |x'|^2 by less than features + 8 units.
-template <class T> struct PanelBounds {
-    PanelBounds(const Standing<T> &standing, Index features) {
-        const T roundings = T(features + 8) * std::numeric_limits<T>::epsilon();
-        const Leaders<T> &leaders = standing.leaders;
-        for (int v = 0; v < kTileVectors; ++v) {
-            const Vector<T> norm = leaders.norms[v];
-            const Vector<T> error = 3 * standing.needed[v] + roundings * norm;
-            const Vector<T> best = norm - 2 * leaders.best[v];
-            const Vector<T> second = norm - 2 * leaders.second[v];
-            store(farthest + v * kLanes<T>, root(best + error));
-            store(nearest + v * kLanes<T>, root(best - error));
-            store(others + v * kLanes<T>, root(second - error));
-        }
+// Distances from their squares in float32, which round by less than features + 8 units, whatever
+// their order, and may have overflown or lost what underflows.
+class SquareBounds {
+  public:
+    explicit SquareBounds(Index features)
+        : roundings(float(features + 8) * 0x1p-23f),
+          underflow(std::numeric_limits<float>::min() * float(features)) {}
+    float above(float square) const {
+        return rounded_up(std::sqrt(square + underflow) * (1 + roundings));
     }
-    float upper(int i) const { return rounded_up(float(farthest[i])); }
-    float best_lower(int i) const { return rounded_down(float(nearest[i])); }
-    float lower(int i) const { return rounded_down(float(others[i])); }
+    float below(float square) const {
+        const float least = std::min(square, std::numeric_limits<float>::max()) - underflow;
+        return rounded_down(std::sqrt(std::max(least, 0.0f)) * std::max(1 - roundings, 0.0f));
+    }
 
   private:
-    static Vector<T> root(Vector<T> square) {
-        return square_root(square > 0 ? square : Vector<T>{});
+    float roundings, underflow;
+};
+
+// What is known of some rows: their nearest centre and another, the rival; the distance to the
+// nearest from above, to the rival and to all the rest from below. Where the bound on the rest is 0
+// the others need not hold.
+struct Bounds {
+    std::int32_t *labels, *rivals;
+    float *upper, *lower, *rest;
+
+    Bounds from(Index row) const {
+        return {labels + row, rivals + row, upper + row, lower + row, rest + row};
+    }
+};
+
+// A visitor of `scan`: the distance of rows to the nearest fast centre that is neither their own nor
+// their rival, at least. Calls settle(place in the rows, distance).
+template <class T, class Settle> class NearestOther {
+  public:
+    NearestOther(const Rows<T> &rows, const Bounds &known, const FastCenters<T> &fast,
+                 Settle &settle)
+        : rows(rows), known(known), fast(fast), settle(settle), margin(margin_of(fast.centers)) {}
+
+    void begin(Index run, Index p, const Panel<T> &points) {
+        if (p == 0) panels.clear();
+        auto &panel = panels.emplace_back();
+        for (int v = 0; v < kTileVectors; ++v) {
+            panel.best[v] = broadcast(-std::numeric_limits<T>::infinity());
+            panel.norms[v] = points.norms[v];
+            for (int lane = 0; lane < kLanes<T>; ++lane) {
+                const Index n = run + p * kPanelRows<T> + v * kLanes<T> + lane;
+                const Index i = rows[std::min(n, rows.count - 1)];
+                panel.label[v][lane] = known.labels[i];
+                panel.rival[v][lane] = known.rivals[i];
+            }
+        }
+    }
+    [[gnu::always_inline]] void visit(Index p, Index first, const Tile<T> &tile) {
+        using Integer = typename VectorOf<T>::Integer;
+        Candidates &panel = panels[p];
+        each([&](auto c, auto v) SHOAL_INLINE {
+            const IntVector<T> center = Integer(fast.labels[first + c]) - IntVector<T>{};
+            const IntVector<T> is_known = (center == panel.label[v]) | (center == panel.rival[v]);
+            const Vector<T> score =
+                is_known ? broadcast(-std::numeric_limits<T>::infinity()) : tile[c][v];
+            panel.best[v] = score > panel.best[v] ? score : panel.best[v];
+        });
+    }
+    void end(Index run, Index size) {
+        T nearest[kPanelRows<T>];
+        for (const Candidates &panel : panels) {
+            for (int v = 0; v < kTileVectors; ++v) {
+                const Vector<T> norm = panel.norms[v];
+                const Vector<T> error = square_error<T>(norm, margin(norm), fast.centers.features);
+                store(nearest + v * kLanes<T>, root(norm - 2 * panel.best[v] - error));
+            }
+            for (Index i = 0; i < std::min<Index>(size, kPanelRows<T>); ++i)
+                settle(run + i, rounded_down(float(nearest[i])));
+            run += kPanelRows<T>;
+            size -= kPanelRows<T>;
+        }
     }
 
-    // The distance to the nearest centre from both sides, to the second nearest from below.
-    T farthest[kPanelRows<T>], nearest[kPanelRows<T>], others[kPanelRows<T>];
+  private:
+    struct Candidates {
+        Vector<T> best[kTileVectors], norms[kTileVectors];
+        IntVector<T> label[kTileVectors], rival[kTileVectors];
+    };
+
+    const Rows<T> &rows;
+    const Bounds &known;
+    const FastCenters<T> &fast;
+    Settle &settle;
+    Margin<T> margin;
+    std::vector<Candidates, AlignedAllocator<Candidates>> panels;
 };
 
 template <class T> class BoundedAssignment {
   public:
-    BoundedAssignment(const Matrix<T> &matrix, const Centers<T> &centers, Screen<T> &screen,
-                      const Drift &moved, std::int32_t *labels, float *upper, float *lower)
-        : matrix(matrix), centers(centers), screen(screen), moved(moved), labels(labels),
-          upper(upper), lower(lower), fast(centers.count + 1) {}
+    BoundedAssignment(const Matrix<T> &matrix, Centers<T> &centers, Screen<T> &screen,
+                      const Drift &moved, const Bounds &known)
+        : matrix(matrix), centers(centers), screen(screen), moved(moved), known(known),
+          exact(centers.features), contiguous(matrix), fast(centers.count + 1) {}
 
     // Labels rows first .. last; returns how many had to be compared with all centres.
     Index step(Index first, Index last) {
         const Plan plan = cheapest(first, last);
-        if (plan.scans_all) {
-            scan_all(first, last);
+        if (plan.means != Plan::follow) {
+            plan.means == Plan::learn ? scan_all(first, last) : scan_blindly(first, last);
             return last - first;
         }
         auto &looked_at = fast[plan.n_fast];
         if (!looked_at)
             looked_at = std::make_unique<FastCenters<T>>(centers, moved, plan.n_fast);
         move_bounds(first, last, moved.beyond(plan.n_fast));
-        settle_open_rows(first, *looked_at);
+        measure_open_rows();
+        sort_out(first);
         if (!nearly.empty()) look_at(*looked_at, first);
         screen.nearest(Rows<T>{matrix, open.data(), Index(open.size())}, *this);
         return Index(open.size());
     }
 
     // The emit of `nearest`.
-    void panel(const Standing<T> &standing) { bounds.emplace(standing, centers.features); }
-    void decided(Index row, int place, const Standing<T> &standing) {
-        labels[row] = standing.label(place);
-        upper[row] = bounds->upper(place);
-        lower[row] = bounds->lower(place);
+    using Leaders = Podium<T>;
+    void panel(const Standing<T, Leaders> &standing) { found.emplace(standing, centers.features); }
+    void decided(Index row, int place, const Standing<T, Leaders> &) {
+        known.labels[row] = found->label(place);
+        known.rivals[row] = found->rival(place);
+        known.upper[row] = found->upper(place);
+        known.lower[row] = found->second_lower(place);
+        known.rest[row] = found->third_lower(place);
     }
     void rechecked(Index row, std::int32_t label) {
-        labels[row] = label;
         const double own = std::sqrt(squared_distance(
             matrix.row(row), matrix.column_stride, centers.row(label), centers.features));
-        upper[row] = rounded_up(float(own));
-        lower[row] = rounded_down(float(own));
+        known.labels[row] = label;
+        known.upper[row] = rounded_up(float(own));
+        known.lower[row] = known.rest[row] = rounded_down(float(own));
     }
 
   private:
+    // To follow the centres by bounds; to look at all centres and learn bounds; or without, which is
+    // faster.
     struct Plan {
-        bool scans_all;
+        enum { follow, learn, scan } means;
         Index n_fast;
     };
 
     // What costs least on a sample of the rows, in multiply-adds of one lane (0.04 ns where this was
     // measured): packing a row that comes in order costs 200 of them, keeping one by its bounds
-    // 150, and sorting out, gathering and packing one that they leave open 1150.
-    Plan cheapest(Index first, Index last) const {
-        const Index stride = std::max<Index>(1, (last - first) / 64);
+    // 100, measuring its distances to two centres 200, and gathering and packing it 400. What is
+    // learnt has to be earned back.
+    Plan cheapest(Index first, Index last) {
+        take_sample(first, last);
         const Index scores = screen.cost(centers.count * centers.features);
-        Plan best{true, 0};
-        Index least = ((last - first + stride - 1) / stride) * (scores + 200);
+        const Index rows = Index(sample.size()), features = centers.features;
+        const bool is_known = knows(first, last);
+        Index least = rows * (scores + 200) * (is_known ? 4 : 3) / 4;
+        Plan best{Plan::scan, 0};
+        const Index measured = count_below(kSettled), open = count_below(moved.beyond(0));
         for (Index n = 0; n <= centers.count / 2; n = n ? 2 * n : kTileCenters) {
-            const float slow = moved.beyond(n);
-            Index cost = 0;
-            for (Index i = first; i < last; i += stride) {
-                const float gap = lower[i] - upper[i] - moved.own()[labels[i]];
-                if (gap > moved.others(labels[i]))
-                    cost += 150;
-                else
-                    cost += 1150 + (gap > slow ? n * centers.features : scores);
-            }
-            if (cost < least) best = {false, n}, least = cost;
+            const Index scanned = count_below(moved.beyond(n));
+            const Index cost = rows * 100 + measured * (200 + 2 * features) + open * 400 +
+                               (open - scanned) * n * features + scanned * scores;
+            if (cost < least) best = {is_known ? Plan::follow : Plan::learn, n}, least = cost;
         }
         return best;
     }
 
+    // Rows of the sample whose nearest centre leads by less.
+    Index count_below(float lead) const {
+        return std::count_if(leads.begin(), leads.end(), [=](float l) { return l < lead; });
+    }
+    // The first rows: they will be read first in any case, and others would have to be waited for.
+    void take_sample(Index first, Index last) {
+        sample.resize(std::min(last - first, kSampleRows));
+        std::iota(sample.begin(), sample.end(), first);
+        leads.resize(sample.size());
+        std::transform(sample.begin(), sample.end(), leads.begin(),
+                       [&](Index i) { return lead(i); });
+    }
+    // Whether more rows than the sample have bounds.
+    bool knows(Index first, Index last) const {
+        const Index next = first + kSampleRows;
+        return next >= last || std::any_of(known.rest + next, known.rest + std::min(next + 8, last),
+                                           [](float bound) { return bound > 0; });
+    }
+
+    static constexpr Index kSampleRows = 48;
+    static constexpr float kSettled = std::numeric_limits<float>::infinity();
+
+    // How much nearer than the rest stood its nearest centre is to a row.
+    float lead(Index i) {
+        const std::int32_t label = known.labels[i], rival = known.rivals[i];
+        const float upper = known.upper[i] + moved.each()[label];
+        const float lower = std::min(known.lower[i] - moved.each()[rival],
+                                     known.rest[i] - fall_of_rest(label, rival));
+        if (upper < lower) return kSettled;
+        const TwoSquares squares = measure(i);
+        return known.rest[i] - exact.above(std::min(squares.first, squares.second));
+    }
+    // How far any but these two moved, at most.
+    float fall_of_rest(std::int32_t label, std::int32_t rival) const {
+        const Index fastest = moved.fastest()[0];
+        return moved.beyond(label == fastest || rival == fastest);
+    }
+    TwoSquares measure(Index i) {
+        return two_squares(contiguous(i), centers.row(known.labels[i]),
+                           centers.row(known.rivals[i]), centers.features);
+    }
+
     // Moves the bounds of rows first .. last, and lists those that they leave open. Beside the
-    // lower bound on all other centres, `beyond` is that on the others that are slow. Listed in a
-    // loop of its own, without branches.
+    // lower bound on the rest, `beyond` is that on the slow of the rest. Listed in a loop of its
+    // own, without branches.
     void move_bounds(Index first, Index last, float slow) {
         const Index n = last - first;
         open.resize(n);
         beyond.resize(n);
         gap.resize(n);
-        const float *const own = moved.own(), *const free = moved.free();
-        const float most = moved.beyond(0), others_of_fastest = moved.beyond(1);
+        const float *const each = moved.each();
+        const float most = moved.beyond(0), most_but_one = moved.beyond(1);
         const std::int32_t fastest = std::int32_t(moved.fastest()[0]);
-        const std::int32_t *const label = labels + first;
-        float *const high = upper + first, *const low = lower + first;
+        const Bounds of = known.from(first);
+        const std::int32_t *const label = of.labels, *const rival = of.rivals;
+        float *const high = of.upper, *const low = of.lower, *const rest = of.rest;
         float *const of_slow = beyond.data(), *const left = gap.data();
+#pragma GCC ivdep
         for (Index i = 0; i < n; ++i) {
-            const float others = label[i] == fastest ? others_of_fastest : most;
-            const float moved_high = rounded_up(high[i] + own[label[i]]);
-            const float moved_low = rounded_down(low[i] - others);
-            of_slow[i] = rounded_down(low[i] - std::min(slow, others));
-            left[i] = std::max(moved_low, free[label[i]]) - moved_high * kClearly;
+            const float fall = (label[i] == fastest) | (rival[i] == fastest) ? most_but_one : most;
+            const float moved_high = rounded_up(high[i] + each[label[i]]);
+            const float moved_low = rounded_down(low[i] - each[rival[i]]);
+            const float moved_rest = rounded_down(rest[i] - fall);
+            of_slow[i] = rounded_down(rest[i] - std::min(slow, fall));
+            left[i] = std::min(moved_low, moved_rest) - moved_high * kClearly;
             high[i] = moved_high;
             low[i] = moved_low;
+            rest[i] = moved_rest;
         }
         Index count = 0;
         for (Index i = 0; i < n; ++i) {
@@ -248,32 +353,48 @@ template <class T> class BoundedAssignment {
         open.resize(count);
     }
 
-    // Settles open rows by tighter bounds and by what is known of fast centres, and lists as
-    // `nearly` settled those that only a look at fast centres can settle.
-    void settle_open_rows(Index first, const FastCenters<T> &fast) {
-        constexpr std::size_t ahead = 16;
-        for (std::size_t n = 0; n < open.size(); ++n) {
-            __builtin_prefetch(matrix.row(open[std::min(n + ahead, open.size() - 1)]));
-            const Index i = open[n];
-            upper[i] = distance_above(matrix.row(i), matrix.column_stride, centers.row(labels[i]),
-                                      centers.features);
+    // Names the nearer of the two centres of each open row, and the other its rival; their distances
+    // are kept aside.
+    void measure_open_rows() {
+        constexpr std::size_t ahead = 32;
+        const std::size_t count = open.size();
+        above.resize(count), below.resize(count);
+        float *const upper = above.data(), *const lower = below.data();
+        const Rows<T> rows{matrix, open.data(), Index(count)};
+        for (std::size_t n = 0; n < count; ++n) {
+            rows.prefetch(n + ahead);
+            std::int32_t &label = known.labels[open[n]], &rival = known.rivals[open[n]];
+            const TwoSquares squares = measure(open[n]);
+            const bool swaps = squares.second < squares.first;
+            const std::int32_t nearer = swaps ? rival : label, farther = swaps ? label : rival;
+            label = nearer, rival = farther;
+            upper[n] = swaps ? squares.second : squares.first;
+            lower[n] = swaps ? squares.first : squares.second;
         }
-        sort_out(first, fast);
+#pragma GCC ivdep
+        for (std::size_t n = 0; n < count; ++n) {
+            upper[n] = exact.above(upper[n]);
+            lower[n] = exact.below(lower[n]);
+        }
     }
 
-    // Without branches: what becomes of a row is a coin toss.
-    void sort_out(Index first, const FastCenters<T> &fast) {
+    // Settles open rows by these distances, and lists as `nearly` settled those that only a look at
+    // fast centres can settle. Without branches: what becomes of a row is a coin toss.
+    void sort_out(Index first) {
+        const Index count = Index(open.size());
         Index n_open = 0, n_nearly = 0;
-        nearly.resize(open.size());
-        for (const Index i : open) {
-            const float clearly = upper[i] * kClearly, slow = beyond[i - first];
-            const float apart = fast.free[labels[i]];
-            const bool is_settled = clearly < std::max(lower[i], moved.free()[labels[i]]);
-            const bool is_nearly = !is_settled & (clearly < slow), is_apart = clearly < apart;
-            const float found = std::min(slow, rounded_down(2 * apart - upper[i]));
-            lower[i] = is_nearly & is_apart ? found : lower[i];
+        nearly.resize(count);
+        for (Index n = 0; n < count; ++n) {
+            const Index i = open[n];
+            const float clearly = above[n] * kClearly;
+            known.upper[i] = above[n];
+            known.lower[i] = below[n];
+            const bool is_ahead = clearly < below[n];
+            const bool is_settled = (is_ahead & (clearly < known.rest[i])) |
+                                    (clearly < moved.free()[known.labels[i]]);
+            const bool is_nearly = !is_settled & is_ahead & (clearly < beyond[i - first]);
             nearly[n_nearly] = i;
-            n_nearly += is_nearly & !is_apart;
+            n_nearly += is_nearly;
             open[n_open] = i;
             n_open += !(is_settled | is_nearly);
         }
@@ -284,40 +405,44 @@ template <class T> class BoundedAssignment {
     // Settles nearly settled rows whose own centre is nearer than any fast one; opens the others.
     void look_at(FastCenters<T> &fast, Index first) {
         const Rows<T> rows{matrix, nearly.data(), Index(nearly.size())};
-        const Margin<T> margin = margin_of(fast.centers);
-        race(rows, fast.centers, [&](const Leaders<T> &leaders, Index start, int size) {
-            const Standing<T> standing(leaders, margin);
-            const PanelBounds<T> bounds(standing, centers.features);
-            for (int place = 0; place < size; ++place) {
-                const Index i = rows[start + place];
-                const bool is_own = fast.labels[standing.label(place)] == labels[i];
-                const float nearest = is_own ? bounds.lower(place) : bounds.best_lower(place);
-                if (upper[i] * kClearly < nearest)
-                    lower[i] = std::min(beyond[i - first], nearest);
-                else
-                    open.push_back(i);
-            }
-        });
+        Index n_open = Index(open.size());
+        open.resize(n_open + rows.count);
+        const auto settle = [&](Index n, float nearest) {
+            const Index i = rows[n];
+            const bool is_settled = known.upper[i] * kClearly < nearest;
+            known.rest[i] = is_settled ? std::min(beyond[i - first], nearest) : 0;
+            open[n_open] = i;
+            n_open += !is_settled;
+        };
+        NearestOther<T, decltype(settle)> visitor(rows, known, fast, settle);
+        scan(rows, fast.centers, visitor);
+        open.resize(n_open);
     }
 
     // Rows that come in order are packed faster: all of a range are the rows of a smaller matrix.
     void scan_all(Index first, Index last) {
         const Matrix<T> range = matrix.between(first, last);
-        BoundedAssignment of_range(range, centers, screen, moved, labels + first, upper + first,
-                                   lower + first);
+        BoundedAssignment of_range(range, centers, screen, moved, known.from(first));
         screen.nearest(Rows<T>{range, nullptr, range.rows}, of_range);
+    }
+    // Labels alone, but for the sample, by which the next pass is planned.
+    void scan_blindly(Index first, Index last) {
+        assign(matrix.between(first, last), centers, screen, known.labels + first, nullptr);
+        std::fill(known.rest + first, known.rest + last, 0.0f);
+        screen.nearest(Rows<T>{matrix, sample.data(), Index(sample.size())}, *this);
     }
 
     const Matrix<T> &matrix;
-    const Centers<T> &centers;
+    Centers<T> &centers;
     Screen<T> &screen;
     const Drift &moved;
-    std::int32_t *labels;
-    float *upper, *lower;
+    const Bounds known;
+    const SquareBounds exact;
+    ContiguousRows<T> contiguous;
     std::vector<std::unique_ptr<FastCenters<T>>> fast;  // by their number
-    std::vector<std::int64_t> open, nearly;
-    std::vector<float> beyond, gap;
-    std::optional<PanelBounds<T>> bounds;
+    std::vector<std::int64_t> open, nearly, sample;
+    std::vector<float> beyond, gap, above, below, leads;
+    std::optional<PodiumBounds<T>> found;
 };
 
 // Half the distance from each centre to the nearest other, rounded down: the points here are the
@@ -331,13 +456,14 @@ void pairwise_min_separation(const Matrix<T> &points, double *separation) {
         for (Index f = 0; f < points.columns; ++f)
             mean[f] += double(points.row(j)[f]) / double(k);
     Centers<T> centers(points.data, k, points.columns, mean.data());
-    std::vector<std::int32_t> labels(k);
-    std::vector<float> upper(k, std::numeric_limits<float>::infinity()), lower(k);
+    std::vector<std::int32_t> labels(k), rivals(k);
+    std::vector<float> upper(k), lower(k), rest(k);
     const std::vector<double> still(k);
     const Drift moved(still.data(), still.data(), k);
     Screen<T> screen(centers);
-    BoundedAssignment<T> bounds(points, centers, screen, moved, labels.data(), upper.data(),
-                                lower.data());
+    BoundedAssignment<T> bounds(
+        points, centers, screen, moved,
+        {labels.data(), rivals.data(), upper.data(), lower.data(), rest.data()});
     nearest_by_tile(Rows<T>{points, nullptr, k}, centers, bounds);
     for (Index j = 0; j < k; ++j) separation[j] = double(lower[j]) / 2;
 }

@@ -40,15 +40,20 @@ RowScale row_scale(const double *shift, const Input<int32_t> &exponents,
             std::ldexp(1.0, weight_exponent), std::ldexp(1.0, low_bits)};
 }
 
-void require_bounds(const Output<int32_t> &labels, const Output<float> &upper,
-                    const Output<float> &lower, const Input<double> &drift,
-                    const Input<double> &separation, Index clusters) {
+// The rows of `bounds` are the upper ones, those to rivals, and those to the rest.
+Bounds require_bounds(const Output<int32_t> &labels, const Output<int32_t> &rivals,
+                      const Output<float, 2> &bounds, const Input<double> &drift,
+                      const Input<double> &separation, Index clusters) {
     const auto rows = Index(labels.shape(0));
+    require_length(rivals, rows, "rivals");
     require_within<int32_t>(labels.data(), rows, 0, clusters, "labels");
-    require_length(upper, rows, "upper");
-    require_length(lower, rows, "lower");
+    require_within<int32_t>(rivals.data(), rows, 0, clusters, "rivals");
+    require(bounds.shape(0) == 3 && Index(bounds.shape(1)) == rows,
+            "bounds must be three rows as long as labels");
     require_length(drift, clusters, "drift");
     require_length(separation, clusters, "separation");
+    float *const upper = bounds.data();
+    return {labels.data(), rivals.data(), upper, upper + rows, upper + 2 * rows};
 }
 
 template <class T>
@@ -67,14 +72,15 @@ template <class T> Centers<T> pack(const Table<T> &centers, const Input<double> 
 
 template <class T>
 Index py_assign_bounded(Strided<T> X, Table<T> centers, Input<double> shift,
-                        Output<int32_t> labels, Output<float> upper, Output<float> lower,
+                        Output<int32_t> labels, Output<int32_t> rivals, Output<float, 2> bounds,
                         Input<double> drift, Input<double> separation) {
     const Matrix<T> x = require_search(X, centers, shift, labels);
-    require_bounds(labels, upper, lower, drift, separation, Index(centers.shape(0)));
+    const Bounds known =
+        require_bounds(labels, rivals, bounds, drift, separation, Index(centers.shape(0)));
     Centers<T> packed = pack<T>(centers, shift);
     Screen<T> screen(packed);
     const Drift moved(drift.data(), separation.data(), packed.count);
-    BoundedAssignment<T> search(x, packed, screen, moved, labels.data(), upper.data(), lower.data());
+    BoundedAssignment<T> search(x, packed, screen, moved, known);
     Index scanned = 0;
     for_each_range(x, [&](Index first, Index last) { scanned += search.step(first, last); });
     return scanned;
@@ -85,8 +91,8 @@ std::pair<Index, Index> py_assign_and_sum(
     Strided<T> X, Table<T> centers, Input<double> shift, Input<int32_t> old_labels,
     Output<int32_t> labels, Input<int32_t> exponents, Output<int64_t, 3> sums,
     Output<int64_t> counts, Optional<Input<double>> weights, int32_t weight_exponent,
-    Optional<Output<int64_t, 2>> weight_sums, int32_t low_bits, Optional<Output<float>> upper,
-    Optional<Output<float>> lower, Optional<Input<double>> drift,
+    Optional<Output<int64_t, 2>> weight_sums, int32_t low_bits, Optional<Output<int32_t>> rivals,
+    Optional<Output<float, 2>> bounds, Optional<Input<double>> drift,
     Optional<Input<double>> separation) {
     const Matrix<T> x = require_search(X, centers, shift, labels);
     const auto into = cluster_sums(sums, counts, weight_sums, x.columns);
@@ -102,15 +108,16 @@ std::pair<Index, Index> py_assign_and_sum(
             assign_and_sum(x, old_labels.data(), labels.data(), q, into, search);
         return std::pair{pass.scanned, pass.moved};
     };
-    if (!upper)
+    if (!bounds)
         return run([&](Index first, Index last) {
             assign(x.between(first, last), packed, screen, labels.data() + first, nullptr);
             return last - first;
         });
-    require(lower && drift && separation, "lower, drift and separation go with upper");
-    require_bounds(labels, *upper, *lower, *drift, *separation, packed.count);
+    require(rivals && drift && separation, "rivals, drift and separation go with bounds");
+    const Bounds known =
+        require_bounds(labels, *rivals, *bounds, *drift, *separation, packed.count);
     const Drift moved(drift->data(), separation->data(), packed.count);
-    BoundedAssignment<T> search(x, packed, screen, moved, labels.data(), upper->data(), lower->data());
+    BoundedAssignment<T> search(x, packed, screen, moved, known);
     return run([&](Index first, Index last) { return search.step(first, last); });
 }
 
@@ -175,14 +182,14 @@ template <class T, class Column> void bind_csr(nb::module_ &m) {
 
 template <class T> void bind(nb::module_ &m) {
     m.def("assign_bounded", &py_assign_bounded<T>, "X"_a.noconvert(), "centers"_a.noconvert(),
-          "shift"_a.noconvert(), "labels"_a.noconvert(), "upper"_a.noconvert(),
-          "lower"_a.noconvert(), "drift"_a.noconvert(), "separation"_a.noconvert(), Unlocked());
+          "shift"_a.noconvert(), "labels"_a.noconvert(), "rivals"_a.noconvert(),
+          "bounds"_a.noconvert(), "drift"_a.noconvert(), "separation"_a.noconvert(), Unlocked());
     m.def("assign_and_sum", &py_assign_and_sum<T>, "X"_a.noconvert(), "centers"_a.noconvert(),
           "shift"_a.noconvert(), "old_labels"_a.noconvert(), "labels"_a.noconvert(),
           "exponents"_a.noconvert(), "sums"_a.noconvert(), "counts"_a.noconvert(),
           "weights"_a.noconvert() = nb::none(), "weight_exponent"_a = 0,
           "weight_sums"_a.noconvert() = nb::none(), "low_bits"_a = 0,
-          "upper"_a.noconvert() = nb::none(), "lower"_a.noconvert() = nb::none(),
+          "rivals"_a.noconvert() = nb::none(), "bounds"_a.noconvert() = nb::none(),
           "drift"_a.noconvert() = nb::none(), "separation"_a.noconvert() = nb::none(), Unlocked());
     m.def("sum_moved_rows", &py_sum_moved_rows<T>, "X"_a.noconvert(), "shift"_a.noconvert(),
           "old_labels"_a.noconvert(), "labels"_a.noconvert(), "exponents"_a.noconvert(),

@@ -68,7 +68,7 @@ template <> class Screen<float> {
     template <class Emit> void screen(const Rows<float> &rows, Emit &emit) {
         const std::size_t before = close.size();
         decide(rows, quantised, margin, emit,
-               [&](Index row, int, const Standing<float> &) { close.push_back(row); });
+               [&](Index row, int, const auto &) { close.push_back(row); });
         const bool is_worth_it = Index(close.size() - before) * 4 < rows.count;
         trial = is_worth_it ? kRunRows<float> : kFirstTrial;
         waiting = is_worth_it ? 0 : 32 * rows.count;
@@ -90,8 +90,10 @@ template <> class Screen<float> {
 };
 
 template <class T> struct Assignment {
-    void panel(const Standing<T> &) {}
-    void decided(Index row, int place, const Standing<T> &standing) {
+    using Leaders = shoal::Leaders<T>;
+
+    void panel(const Standing<T, Leaders> &) {}
+    void decided(Index row, int place, const Standing<T, Leaders> &standing) {
         rechecked(row, standing.label(place));
     }
     void rechecked(Index row, std::int32_t label) {

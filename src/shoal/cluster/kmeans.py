@@ -63,7 +63,7 @@ class KMeans(CenterModel):
         Accepted for scikit-learn's sake: data are never changed, so nothing is copied.
     algorithm : {"auto", "lloyd", "hamerly"}, default="auto"
         How rows find their centre; all give the same bits. ``"lloyd"`` looks at all centres;
-        ``"hamerly"`` keeps two bounds a row and skips rows that they settle; ``"auto"`` chooses
+        ``"hamerly"`` keeps bounds on distances and skips rows that they settle; ``"auto"`` chooses
         by shape.
     metric : {"euclidean", "cosine"}, default="euclidean"
         ``"cosine"`` is spherical K-means: rows and centres are scaled to unit length, and
@@ -102,7 +102,7 @@ class KMeans(CenterModel):
     an iteration, one for labels and inertia. Work O(n_rows n_clusters n_features) an iteration;
     with bounds, of the rows that are not settled only.
 
-    Memory: 4 bytes a row beside the data, 12 with bounds, both only where the budget allows.
+    Memory: 4 bytes a row beside the data, 20 with bounds, both only where the budget allows.
     What is communicated an iteration is the centres to each worker and ``8 * n_clusters *
     n_features`` bytes (twice that for float64) back.
 

@@ -51,24 +51,25 @@ class Labelling(NamedTuple):
 class _Bounds:
     """What stands beside a block: labels under the centres of one pass, and bounds if kept.
 
-    `upper` bounds the distance of a row to its own centre from above, `lower` that to every other
-    centre from below; both of shape (n_rows,), float32.
+    `bounds`, of shape (3, n_rows), float32, has the distance of a row to its own centre from above,
+    to another, its rival, from below, and to all the rest from below.
     """
 
     fit: str
     step: int
     labels: Int32Array
-    upper: AnyArray | None = None
-    lower: AnyArray | None = None
+    rivals: Int32Array | None = None
+    bounds: AnyArray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CenterSearch:
     """Finds the nearest centre of each row of a block.
 
-    With `bounds`, rows are skipped by Hamerly's bounds: one upper bound on the distance to the
-    own centre and one lower bound on that to all others, both moved by how far centres drifted.
-    Labels are those of a full scan to the last bit, whatever is or is not known from before.
+    With `bounds`, rows are skipped by bounds that move by how far centres drifted: Hamerly's upper
+    one on the distance to the own centre and lower one on that to all others, but for the second
+    nearest, which has a lower bound of its own. Labels are those of a full scan to the last bit,
+    whatever is or is not known from before.
 
     Parameters
     ----------
@@ -83,7 +84,7 @@ class CenterSearch:
     drift : ndarray of shape (n_clusters,), float64, default=None
         How far at most each centre has moved since pass ``step - 1``.
     bounds : bool, default=False
-        Whether bounds are kept: 8 bytes a row more beside the 4 of a label.
+        Whether bounds are kept: 16 bytes a row more beside the 4 of a label.
     pinned : bool, default=False
         Whether rows whose target is not -1 have that for a label, whatever centre is near. Goes
         without bounds.
@@ -104,7 +105,7 @@ class CenterSearch:
 
     @property
     def beside_row_bytes(self) -> int:
-        return 12 if self.bounds else 4
+        return 20 if self.bounds else 4
 
     def __call__(self, block: Block) -> Found:
         with self.labelling(block) as rows:
@@ -146,14 +147,18 @@ class CenterSearch:
         self, block: Block, before: _Bounds | None
     ) -> tuple[_Bounds, dict[str, AnyArray | None]]:
         """Labels and bounds to move on, and what is known of the move."""
-        if before is None or before.upper is None or self.drift is None:
-            labels = np.zeros(block.n_rows, dtype=np.int32)
-            lower = np.zeros(block.n_rows, dtype=np.float32)
-            now = _Bounds(self.fit, self.step, labels, np.full_like(lower, np.inf), lower)
+        if before is None or before.bounds is None or self.drift is None:
+            labels, rivals = (np.zeros(block.n_rows, dtype=np.int32) for _ in range(2))
+            bounds = np.zeros((3, block.n_rows), dtype=np.float32)
+            now = _Bounds(self.fit, self.step, labels, rivals, bounds)
             drift = np.zeros(len(self.centers))
         else:
             labels = before.labels.copy()
-            now = _Bounds(self.fit, self.step, labels, before.upper, before.lower)
+            now = _Bounds(self.fit, self.step, labels, before.rivals, before.bounds)
             drift = self.drift
-        bounds = {"upper": now.upper, "lower": now.lower, "drift": drift}
-        return now, bounds | {"separation": self.separation}
+        return now, {
+            "rivals": now.rivals,
+            "bounds": now.bounds,
+            "drift": drift,
+            "separation": self.separation,
+        }
