@@ -15,10 +15,11 @@ def positions(labels: AnyArray, target: AnyArray) -> Int64Array:
     if len(labels) > _FEW_LABELS:
         found = np.minimum(np.searchsorted(labels, target), len(labels) - 1)
         return np.where(labels[found] == target, found, -1)
-    places = np.full(len(target), -1, dtype=np.int64)
+    # Each target is one label at most, so the places of all that it is add up.
+    places = np.full(len(target), -1, dtype=np.int8)
     for place, label in enumerate(labels):
-        np.putmask(places, target == label, place)
-    return places
+        places += (target == label).view(np.int8) * np.int8(place + 1)
+    return places.astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
