@@ -259,6 +259,8 @@ struct Visits {
 // Sums of the losses that steps meet, evaluated many at a time.
 class LossSum {
   public:
+    static constexpr int few = 4;
+
     explicit LossSum(const SgdSettings &settings) : settings_(settings) {}
 
     void add(double y, double raw, double weight) {
@@ -266,13 +268,13 @@ class LossSum {
         go_on(1);
     }
 
-    // The i-th of a few that `go_on` counts.
+    // The i-th of up to `few` that `go_on` counts.
     void put(int i, double y, double raw, double weight) {
         y_[count_ + i] = y, raw_[count_ + i] = raw, weight_[count_ + i] = weight;
     }
-    void go_on(int few) {
-        count_ += few;
-        if (count_ > most - lanes) flush();
+    void go_on(int count) {
+        count_ += count;
+        if (count_ > most - few) flush();
     }
 
     void add_to(SgdCounters &counters) {

@@ -19,6 +19,7 @@ template <class T> using Lanes = typename LanesOf<T>::Lanes;
 template <class T> constexpr Index lanes_of = 32 / sizeof(T);
 
 constexpr int steps_at_once = 4;
+static_assert(steps_at_once <= LossSum::few);
 template <class T> using FourLanes = std::array<Lanes<T>, steps_at_once>;
 
 // The sums over the lanes of four vectors, each (l, l + 4), then + 2, then + 1.
