@@ -66,13 +66,16 @@ def _dense(
 def _sparse(
     parameters: dict[str, Any], X: Any, y: np.ndarray, options: Options, shape: str
 ) -> Iterator[Row]:
+    """One thread, and as many as there are beside scikit-learn."""
+    several = f"{SHOAL}, {options.threads} threads"
     models = _models("SGDClassifier", parameters)
-    rates, scores = _measured(models, {SHOAL: 1, SKLEARN: 1}, X, y, options)
+    threads = {SHOAL: 1, several: options.threads, SKLEARN: 1}
+    rates, scores = _measured(models | {several: models[SHOAL]}, threads, X, y, options)
     median = medians(rates)
-    goal = Goal("x scikit-learn", median[SHOAL] / median[SKLEARN], SPARSE_TARGET)
     for name, of_name in rates.items():
         note = f"score {scores[name]:.4f} after {EPOCHS} epochs"
-        goals = (goal,) if name == SHOAL else ()
+        goal = Goal("x scikit-learn", median[name] / median[SKLEARN], SPARSE_TARGET)
+        goals = () if name == SKLEARN else (goal,)
         yield Row(f"SGDClassifier, {shape}", name, of_name, "M rows/s", note, goals)
 
 

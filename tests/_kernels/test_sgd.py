@@ -162,6 +162,14 @@ def test_slopes_of_the_log_loss_saturate(raw):
         np.testing.assert_allclose(found["intercept"][0], expected, rtol=1e-15, atol=1.2e-16)
 
 
+def test_slopes_of_the_log_loss_between_the_points_of_their_table():
+    raw = np.concatenate([np.arange(-41.0, 41.0, 1 / 32), rng.uniform(-8.0, 8.0, 300)])
+    how = learning("half_binomial", rate=1.0)
+    found = [-descended(np.array([[r]]), [0.0], how, start=1.0)["intercept"][0] for r in raw]
+    expected = 1 / (1 + np.exp(-raw.astype(np.longdouble)))
+    np.testing.assert_allclose(found, expected.astype(float), rtol=0, atol=3e-16)
+
+
 def test_sparse_rows_that_touch_few_weights():
     X = sparse.random(500, 40, 0.1, "csr", random_state=0)
     y = rng.normal(size=500)

@@ -2,13 +2,14 @@
 //
 // A step: raw = w x + b; w <- (1 - rate l2) w - rate loss'(raw) x; then w goes towards zero by what
 // the L1 penalty has due. Weights are of the type of the data, all else is double. Products and sums
-// are rounded one by one: a fused multiply-add would be no faster, for processors add beside
-// multiplying, and slow where there is none. Dot products have one sum for each column modulo 64
-// bytes, folded in one fixed tree, so bits depend on no instruction set.
+// of vectors are rounded one by one: a fused multiply-add would be no faster, for processors add
+// beside multiplying, and slow where there is none. Dot products have one sum for each column modulo
+// 64 bytes, folded in one fixed tree, so bits depend on no instruction set.
 #pragma once
 
 #include <vector>
 
+#include "logistic_table.hpp"
 #include "losses.hpp"
 #include "matrix.hpp"
 #include "unroll.hpp"
@@ -105,9 +106,12 @@ template <class T> struct DenseRows {
 
     const T *row(Index i) const { return data + i * stride; }
     template <int locality> [[gnu::always_inline]] void prefetch(Index i) const {
-        constexpr Index most_lines = 16, values_a_line = line_bytes / sizeof(T);
-        const Index end = std::min(columns, most_lines * values_a_line);
-        for (Index j = 0; j < end; j += values_a_line) ask_for<locality>(row(i) + j);
+        constexpr Index most_bytes = 16 * line_bytes;
+        const char *const from = reinterpret_cast<const char *>(row(i));
+        const Index last = std::min<Index>(columns * sizeof(T), most_bytes) - 1;
+        for (Index at = 0; at < last; at += line_bytes) ask_for<locality>(from + at);
+        // Rows need not begin where a line does.
+        ask_for<locality>(from + last);
     }
     double dot(Index i, const T *w) const { return shoal::dot(row(i), w, columns); }
     void add_to(T *w, Index i, double c) const {
@@ -163,9 +167,10 @@ inline double slope(double parameter, double y, double raw) {
     return clamp(found, -steepest, steepest)[0];
 }
 
-// As far as steps can tell: they wait for the one before, and this takes half as long as the loss.
+// As far as steps can tell: they wait for the one before, and this takes a quarter as long as the
+// loss.
 template <> inline double slope<HalfBinomial>(double, double y, double raw) {
-    return (logistic(Doubles{raw}) - y)[0];
+    return logistic_table(raw) - y;
 }
 
 // What visit.operator()<Loss>() returns for the loss of this name; null where there is none, or one
@@ -254,11 +259,22 @@ struct Visits {
 // Sums of the losses that steps meet, evaluated many at a time.
 class LossSum {
   public:
+    static constexpr int few = 4;
+
     explicit LossSum(const SgdSettings &settings) : settings_(settings) {}
 
     void add(double y, double raw, double weight) {
-        y_[count_] = y, raw_[count_] = raw, weight_[count_] = weight;
-        if (++count_ == most) flush();
+        put(0, y, raw, weight);
+        go_on(1);
+    }
+
+    // The i-th of up to `few` that `go_on` counts.
+    void put(int i, double y, double raw, double weight) {
+        y_[count_ + i] = y, raw_[count_ + i] = raw, weight_[count_ + i] = weight;
+    }
+    void go_on(int count) {
+        count_ += count;
+        if (count_ > most - few) flush();
     }
 
     void add_to(SgdCounters &counters) {
@@ -269,7 +285,7 @@ class LossSum {
   private:
     static constexpr int most = 128;
 
-    void flush() {
+    [[gnu::noinline]] void flush() {
         for (int i = count_; i % lanes; ++i) y_[i] = raw_[i] = 0.0;
         sum_ += sum();
         if (settings_.is_first) {
@@ -431,9 +447,11 @@ void descend(const SparseRows<T, Column> &x, const Visits &visits, const SgdSett
                    [&](Index k) { return weights.scale * x.dot(row, weights.of(k)); });
         shrink(weights, shrinkage(settings, rate));
         weights.due += rate * settings.l1;
+        // Found while the moves are: these wait for a product instead of a division.
+        const double inverse = 1.0 / weights.scale;
         for (Index k = 0; k < weights.outputs; ++k) {
             T *w = weights.of(k);
-            const double c = moves[k] / weights.scale;
+            const double c = moves[k] * inverse;
             if (!weights.received && !weights.total) {
                 x.add_to(w, row, c);
                 continue;

@@ -19,6 +19,7 @@ template <class T> using Lanes = typename LanesOf<T>::Lanes;
 template <class T> constexpr Index lanes_of = 32 / sizeof(T);
 
 constexpr int steps_at_once = 4;
+static_assert(steps_at_once <= LossSum::few);
 template <class T> using FourLanes = std::array<Lanes<T>, steps_at_once>;
 
 // The sums over the lanes of four vectors, each (l, l + 4), then + 2, then + 1.
@@ -43,46 +44,44 @@ template <class T> using FourLanes = std::array<Lanes<T>, steps_at_once>;
     });
 }
 
-// Rows whose steps are taken together, and all that is known of them before.
+// What is known of a row before the steps of its group. What is read together lies in rows of its
+// own: a load of numbers that several stores have left would wait until all of them are done.
+struct StepTerms {
+    double target, weight;
+    // Minus rate times weight; what is left of the weights after the step, and before it of those
+    // before the group.
+    double pace, shrink, left;
+    // How its raw prediction follows the slopes of the loss at the rows before.
+    double effect[steps_at_once];
+};
+
+// Rows whose steps are taken together.
 template <class T> class RowGroup {
   public:
-    // Products of row i with later rows k, by [i][k].
-    double gram[steps_at_once][steps_at_once];
-    double target[steps_at_once], weight[steps_at_once];
-    // Minus rate times weight; what is left of the weights.
-    double pace[steps_at_once], shrink[steps_at_once];
+    StepTerms terms[steps_at_once];
 
     explicit RowGroup(Index columns) : columns_(columns), whole_(columns - columns % lanes_of<T>) {}
 
-    // The next row, the r-th. Columns that fill no vector are copied, and filled up with zeros.
-    void take(int r, const T *row) {
+    // The r-th row, whose terms are set but for those that depend on rows before. Columns that fill
+    // no vector are copied, and filled up with zeros.
+    template <int r> [[gnu::always_inline]] void take(const T *row, double intercept_factor) {
         rows_[r] = row;
         for (Index j = whole_; j < columns_; ++j) rests_[r][j - whole_] = row[j];
-        switch (r) {
-            case 1: return find_gram<1>();
-            case 2: return find_gram<2>();
-            case 3: return find_gram<3>();
-        }
+        find_effects<r>(intercept_factor);
     }
 
-    void find_products(const T *w, double *products) const {
-        FourLanes<T> sums{};
-        for_each_vector<steps_at_once>([&](Index j, const FourLanes<T> &x) SHOAL_INLINE {
-            const auto v = load_vector<Lanes<T>>(w + j);
-            unroll<steps_at_once>([&](auto r) SHOAL_INLINE { sums[r] += x[r] * v; });
+    // w <- w + sum over rows of c x; then products of the next rows with w.
+    void move(T *w, const T *c, const RowGroup &next, double *products) const {
+        FourLanes<T> factor, sums{};
+        unroll<steps_at_once>([&](auto r) SHOAL_INLINE { factor[r] = c[r] - Lanes<T>{}; });
+        for_each_vector(*this, next, [&](Index j, const auto &x, const auto &y) SHOAL_INLINE {
+            const Lanes<T> moved = load_vector<Lanes<T>>(w + j) +
+                                   ((x(0) * factor[0] + x(1) * factor[1]) +
+                                    (x(2) * factor[2] + x(3) * factor[3]));
+            store_vector(w + j, moved);
+            unroll<steps_at_once>([&](auto r) SHOAL_INLINE { sums[r] += y(r) * moved; });
         });
         fold(sums, products);
-    }
-
-    // w <- w + sum over rows of c x.
-    void add_to(T *w, const T *c) const {
-        FourLanes<T> factor;
-        unroll<steps_at_once>([&](auto r) SHOAL_INLINE { factor[r] = c[r] - Lanes<T>{}; });
-        for_each_vector<steps_at_once>([&](Index j, const FourLanes<T> &x) SHOAL_INLINE {
-            const auto moved =
-                ((x[0] * factor[0] + x[1] * factor[1]) + x[2] * factor[2]) + x[3] * factor[3];
-            store_vector(w + j, load_vector<Lanes<T>>(w + j) + moved);
-        });
     }
 
     // total <- total + a w + sum over rows of c x.
@@ -95,30 +94,36 @@ template <class T> class RowGroup {
     }
 
   private:
-    // Calls visit(j, values of column j and on, of each of the first `count` rows).
-    template <int count, class Visit>
-    [[gnu::always_inline]] void for_each_vector(Visit visit) const {
-        const auto rows = rows_;
-        const Index whole = whole_;
-        FourLanes<T> x;
-#pragma GCC unroll 4
-        for (Index j = 0; j < whole; j += lanes_of<T>) {
-            unroll<count>([&](auto r) SHOAL_INLINE { x[r] = load_vector<Lanes<T>>(rows[r] + j); });
-            visit(j, x);
-        }
-        if (whole == columns_) return;
-        unroll<count>([&](auto r) SHOAL_INLINE { x[r] = load_vector<Lanes<T>>(rests_[r]); });
-        visit(whole, x);
+    // Calls visit(j, x, y), where x(r) and y(r) are the values of column j and on of the r-th row of
+    // each group.
+    template <class Visit>
+    [[gnu::always_inline]] static void for_each_vector(const RowGroup &a, const RowGroup &b,
+                                                       Visit visit) {
+        const auto x = a.rows_, y = b.rows_;
+        const auto of = [](const auto &rows, Index j) SHOAL_INLINE {
+            return [&rows, j](int r) SHOAL_INLINE { return load_vector<Lanes<T>>(rows[r] + j); };
+        };
+        const Index whole = a.whole_;
+#pragma GCC unroll 2
+        for (Index j = 0; j < whole; j += lanes_of<T>) visit(j, of(x, j), of(y, j));
+        if (whole < a.columns_) visit(whole, of(a.rests_, 0), of(b.rests_, 0));
     }
 
-    template <int r> void find_gram() {
+    template <int r> [[gnu::always_inline]] void find_effects(double intercept_factor) {
         FourLanes<T> sums{};
-        for_each_vector<r + 1>([&](Index, const FourLanes<T> &x) SHOAL_INLINE {
-            unroll<r>([&](auto i) SHOAL_INLINE { sums[i] += x[i] * x[r]; });
-        });
-        double products[steps_at_once];
+        const auto add = [&](Index, const auto &x, const auto &) SHOAL_INLINE {
+            const Lanes<T> own = x(r);
+            unroll<r>([&](auto i) SHOAL_INLINE { sums[i] += x(i) * own; });
+        };
+        if constexpr (r > 0) for_each_vector(*this, *this, add);
+        double products[steps_at_once], left = 1.0;
         fold(sums, products);
-        for (int i = 0; i < r; ++i) gram[i][r] = products[i];
+        unroll<r>([&](auto later) SHOAL_INLINE {
+            constexpr int i = r - 1 - later;
+            terms[r].effect[i] = terms[i].pace * (left * products[i] + intercept_factor);
+            left *= terms[i].shrink;
+        });
+        terms[r].left = left;
     }
 
     Index columns_, whole_;
@@ -126,11 +131,10 @@ template <class T> class RowGroup {
     T rests_[steps_at_once][lanes_of<T>]{};
 };
 
-// Of one output: what is added of each row, in all and to what coef holds; the intercept after that
-// step. The former are read one by one, as they were written: a load of several would wait until
-// all of them have left the processor.
+// Of one output: products of a group's rows with coef; what is added of each row, in all and to
+// what coef holds; the intercept after that step.
 template <class T> struct Moves {
-    double move[steps_at_once], intercept[steps_at_once];
+    double product[steps_at_once], move[steps_at_once], intercept[steps_at_once];
     T coef[steps_at_once];
 };
 
@@ -142,7 +146,7 @@ template <class T> class GroupDescent {
                  SgdWeights<T> &weights)
         : x_(x), visits_(visits), settings_(settings), weights_(weights), losses_(settings),
           width_((weights.columns + lanes_of<T> - 1) / lanes_of<T> * lanes_of<T>),
-          coef_(weights.outputs * width_), moves_(weights.outputs),
+          coef_(weights.outputs * width_), moves_(weights.outputs, Moves<T>{}),
           groups_{RowGroup<T>(weights.columns), RowGroup<T>(weights.columns)},
           take_steps_(with_loss(settings.loss, []<class Loss>() {
               return &GroupDescent::template take_steps<Loss>;
@@ -152,7 +156,8 @@ template <class T> class GroupDescent {
     }
 
     void run() {
-        for (int r = 0; r < steps_at_once; ++r) prepare(groups_[0], 0, r);
+        unroll<steps_at_once>([&](auto r) SHOAL_INLINE { prepare<r>(groups_[0], 0); });
+        for (Index k = 0; k < weights_.outputs; ++k) move(groups_[0], groups_[0], k);
         for (Index first = 0; first < visits_.rows; first += 2 * steps_at_once) {
             visit(groups_[0], groups_[1], first);
             visit(groups_[1], groups_[0], first + steps_at_once);
@@ -169,19 +174,20 @@ template <class T> class GroupDescent {
 
     // The r-th row of the group that begins at a position. Where no row is left, the last one comes
     // again at rate 0.
-    [[gnu::noinline]] void prepare(RowGroup<T> &into, Index first, int r) {
+    template <int r> [[gnu::always_inline]] void prepare(RowGroup<T> &into, Index first) {
         const Index position = first + r, row = visits_.row(std::min(position, visits_.rows - 1));
         const std::size_t at = std::size_t(position) % rates_at_once;
-        if (at == 0) find_rates(position);
+        if (r == 0 && at == 0) find_rates(position);
         visits_.prefetch(x_, position);
-        into.target[r] = visits_.target[row];
-        into.weight[r] = visits_.weight_of(row);
-        into.pace[r] = -rates_[at] * into.weight[r];
-        into.shrink[r] = shrinks_[at];
-        into.take(r, x_.row(row));
+        StepTerms &terms = into.terms[r];
+        terms.target = visits_.target[row];
+        terms.weight = visits_.weight_of(row);
+        terms.pace = -rates_[at] * terms.weight;
+        terms.shrink = shrinks_[at];
+        into.template take<r>(x_.row(row), settings_.intercept_factor);
     }
 
-    void find_rates(Index first) {
+    [[gnu::noinline]] void find_rates(Index first) {
         learning_rates(settings_, weights_.steps + double(first), rates_at_once, rates_);
         for (Index r = std::max<Index>(visits_.rows - first, 0); r < rates_at_once; ++r)
             rates_[r] = 0.0;
@@ -193,14 +199,18 @@ template <class T> class GroupDescent {
         const double shrunk = find_shares(rows);
         for (Index k = 0; k < weights_.outputs; ++k)
             (this->*take_steps_)(rows, next, first, count, k);
-        for (Index r = 0; r < count; ++r) weights_.weight += rows.weight[r];
+        for (Index r = 0; r < count; ++r) weights_.weight += rows.terms[r].weight;
         if (weights_.total) add_to_totals(rows, first, count);
         scale_ = shrunk;
         if (folds(shrunk)) {
             for (T &w : coef_) w *= T(shrunk);
             scale_ = 1.0;
         }
-        for (Index k = 0; k < weights_.outputs; ++k) rows.add_to(of(k), moves_[k].coef);
+        for (Index k = 0; k < weights_.outputs; ++k) move(rows, next, k);
+    }
+
+    void move(const RowGroup<T> &rows, const RowGroup<T> &next, Index k) {
+        rows.move(of(k), moves_[k].coef, next, moves_[k].product);
     }
 
     // Scales that are too small to divide by move into coef.
@@ -209,10 +219,10 @@ template <class T> class GroupDescent {
     // What of each row's move coef gets, as later steps shrink what earlier ones have added. Returns
     // the scale after these steps.
     double find_shares(const RowGroup<T> &rows) {
-        double left = 1.0;
-        for (int r = steps_at_once; r-- > 0; left *= rows.shrink[r]) share_[r] = left;
-        const double shrunk = scale_ * left, inverse = folds(shrunk) ? 1.0 : 1.0 / shrunk;
-        for (double &share : share_) share *= inverse;
+        const StepTerms &last = rows.terms[steps_at_once - 1];
+        const double shrunk = scale_ * (last.left * last.shrink);
+        double share = folds(shrunk) ? 1.0 : 1.0 / shrunk;
+        for (int r = steps_at_once; r-- > 0; share *= rows.terms[r].shrink) share_[r] = share;
         return shrunk;
     }
 
@@ -220,23 +230,25 @@ template <class T> class GroupDescent {
     template <class Loss>
     void take_steps(const RowGroup<T> &rows, RowGroup<T> &next, Index first, Index count,
                     Index k) {
-        double product[steps_at_once], intercept = weights_.intercept[k];
-        rows.find_products(of(k), product);
-        unroll<steps_at_once>([&](auto i) SHOAL_INLINE { product[i] *= scale_; });
+        double raw[steps_at_once], intercept = weights_.intercept[k];
         unroll<steps_at_once>([&](auto i) SHOAL_INLINE {
-            const double y = target_of(settings_, weights_.outputs, k, rows.target[i]);
-            const double raw = product[i] + intercept;
-            const double move = rows.pace[i] * slope<Loss>(settings_.parameter, y, raw);
-            intercept += settings_.intercept_factor * move;
+            raw[i] = moves_[k].product[i] * (scale_ * rows.terms[i].left) + intercept;
+        });
+        unroll<steps_at_once>([&](auto i) SHOAL_INLINE {
+            const StepTerms &terms = rows.terms[i];
+            const double y = target_of(settings_, weights_.outputs, k, terms.target);
+            const double steep = slope<Loss>(settings_.parameter, y, raw[i]);
             unroll<steps_at_once>([&](auto l) SHOAL_INLINE {
-                if constexpr (l > i)
-                    product[l] = rows.shrink[i] * product[l] + move * rows.gram[i][l];
+                if constexpr (l > i) raw[l] = fma(steep, rows.terms[l].effect[i], raw[l]);
             });
+            const double move = terms.pace * steep;
+            intercept += settings_.intercept_factor * move;
             moves_[k].move[i] = move, moves_[k].intercept[i] = intercept;
             moves_[k].coef[i] = T(move * share_[i]);
-            if (i < count) losses_.add(y, raw, rows.weight[i]);
-            if (k == 0) prepare(next, first + steps_at_once, i);
+            losses_.put(i, y, raw[i], terms.weight);
+            if (k == 0) prepare<i>(next, first + steps_at_once);
         });
+        losses_.go_on(count);
         weights_.intercept[k] = intercept;
     }
 
@@ -246,7 +258,7 @@ template <class T> class GroupDescent {
             return r < count && weights_.steps + double(first + r + 1) >= settings_.average_from;
         };
         double times[steps_at_once], later = 0.0;
-        for (Index r = steps_at_once; r-- > 0; later *= rows.shrink[r])
+        for (Index r = steps_at_once; r-- > 0; later *= rows.terms[r].shrink)
             times[r] = later += double(averages(r));
         for (Index k = 0; k < weights_.outputs; ++k) {
             double c[steps_at_once];

@@ -106,14 +106,6 @@ inline Doubles exp(Doubles x) {
     return of_rest * power(half) * power(rest);
 }
 
-// 1 / (1 + e^-x), within 2^-53: small results have fewer digits, for fewer operations.
-inline Doubles logistic(Doubles x) {
-    const auto [biased_k, of_rest] = reduced_exp(clamp(-x, -700.0, 700.0));
-    // Adding k to the exponent, where both the factor and the product are normal.
-    const Words e = std::bit_cast<Words>(of_rest) + ((biased_k - bias) << 52);
-    return 1.0 / (1.0 + std::bit_cast<Doubles>(e));
-}
-
 // log((1 + s) / (1 - s)) = 2 s (1 + s^2 / 3 + s^4 / 5 + ...) for |s| <= 3 - 2 sqrt(2), where the
 // terms left out are below 2^-59 of the sum.
 inline Doubles log_ratio(Doubles s) {

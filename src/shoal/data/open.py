@@ -241,7 +241,7 @@ def _listed(names: Sequence[str]) -> str:
 
 def _dtype(features: Iterable[Column]) -> np.dtype[Any]:
     """The narrowest type that holds every feature."""
-    types = {column.dtype.str.lstrip("<>|=") for column in features}
+    types = {dtype.str.lstrip("<>|=") for dtype in {column.dtype for column in features}}
     exact = types <= _EXACT_IN_FLOAT32 and types & {"f2", "f4"}
     return np.dtype(np.float32 if exact else np.float64)
 
