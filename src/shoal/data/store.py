@@ -20,6 +20,7 @@ from shoal.data.cache import BlockCache, StoredBlock
 from shoal.data.dataset import Dataset
 from shoal.data.plan import Plan
 from shoal.data.prefetch import Prefetch
+from shoal.data.row_major import row_major
 from shoal.data.scan import CellScan, Found, OrderedScan, Scan, UnorderedScan
 from shoal.data.source import Cell
 
@@ -290,8 +291,8 @@ def _is_view(block: Block) -> bool:
 
 
 def _packed(block: Block) -> Block:
-    """The block with a matrix that holds on to no more memory than its own."""
+    """The block with a matrix in the order that is read fastest and in memory of its own."""
     X = block.X
-    if not isinstance(X, np.ndarray) or X.base is None:
+    if not isinstance(X, np.ndarray) or (X.base is None and X.flags.c_contiguous):
         return block
-    return replace(block, X=X.copy(order="K"))
+    return replace(block, X=row_major(X))
