@@ -24,15 +24,12 @@ class GroupMembers:
     Parameters
     ----------
     storage : RowStorage
-        Rows in the order of their groups, numbered by place.
-    starts : ndarray of shape (n_groups + 1,), int64
-        Where each group begins.
+        A run of rows for each group, numbered by place.
     n_places : int
         Places of the dataset, dropped rows included.
     """
 
     storage: RowStorage
-    starts: Int64Array
     n_places: int
 
     @property
@@ -41,9 +38,9 @@ class GroupMembers:
 
     def read(self, group: int) -> Iterator[tuple[AnyArray, Int64Array]]:
         """The rows of a group and their places, strip by strip."""
-        start, stop = self.starts[group : group + 2].tolist()
+        start, stop = self.storage.starts[group : group + 2]
         if start < stop:
-            yield from self.storage.read(start, stop)
+            yield from self.storage.read(group)
 
 
 def members_of(
@@ -65,26 +62,24 @@ def members_of(
     groups = RowGroups(centers)
     extents = engine.fold(dataset, groups)
     starts = np.concatenate([[0], np.cumsum(extents.counts)])
-    storage = _storage(dataset, int(starts[-1]), engine)
-    next_place = starts[:-1].copy()
+    storage = _storage(dataset, starts, engine)
     for block, found in engine.map_blocks(dataset, groups.groups_of):
-        _put(storage, next_place, block, found, first_place)
+        _put(storage, block, found, first_place)
     if isinstance(storage, RowFile):
         engine.release(dataset)
-    return GroupMembers(storage, starts, dataset.n_rows), extents.radii
+    return GroupMembers(storage, dataset.n_rows), extents.radii
 
 
-def _storage(dataset: Dataset, n_rows: int, engine: LocalEngine) -> RowStorage:
+def _storage(dataset: Dataset, starts: Int64Array, engine: LocalEngine) -> RowStorage:
     """Room for rows: in memory where they are anyway, or are few."""
-    n_bytes = n_rows * dataset.n_features * dataset.dtype.itemsize
+    n_bytes = int(starts[-1]) * dataset.n_features * dataset.dtype.itemsize
     is_small = n_bytes <= engine.memory_bytes * _MEMORY_SHARE
     kind = RowArrays if dataset.source.in_process or is_small else RowFile
-    return kind(n_rows, dataset.n_features, dataset.dtype)
+    return kind(starts, dataset.n_features, dataset.dtype)
 
 
 def _put(
     storage: RowStorage,
-    next_place: Int64Array,
     block: Block,
     groups: Int32Array,
     first_place: int,
@@ -97,5 +92,4 @@ def _put(
         which = order[start : start + count]
         rows = block.X[which]
         dense = rows if isinstance(rows, np.ndarray) else rows.toarray()
-        storage.write(int(next_place[group]), dense, places[which])
-        next_place[group] += count
+        storage.append(int(group), dense, places[which])
