@@ -2,16 +2,11 @@
 
 import errno
 import os
-import pathlib
 import resource
-import signal
-import stat
 import subprocess
-import sys
 import threading
 from collections import deque
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -181,127 +176,11 @@ def test_a_truncated_file_is_found(cache):
         read(cache, stored)
 
 
-def test_only_this_user_may_look(cache):
-    assert stat.S_IMODE(cache.path.stat().st_mode) == 0o600
-    assert stat.S_IMODE(cache.path.parent.stat().st_mode) == 0o700
-    assert stat.S_IMODE(cache.path.parent.parent.stat().st_mode) == 0o700
-
-
-def test_close_removes_everything(no_leaks):
-    cache = BlockCache()
-    cache.write(BLOCKS["C"])
-    folder = cache.path.parent
-    assert folder.is_relative_to(no_leaks)
-    cache.close()
-    cache.close()
-    assert not folder.exists()
-
-
 def test_a_closed_cache_is_not_read(cache):
     stored = cache.write(BLOCKS["C"])
     cache.close()
     with pytest.raises(FileError, match="cannot be read"):
         read(cache, stored)
-
-
-def test_a_forgotten_cache_is_removed():
-    cache = BlockCache()
-    folder = cache.path.parent
-    del cache
-    assert not folder.exists()
-
-
-@pytest.mark.parametrize("variable", ["SHOAL_CACHE_DIR", "XDG_CACHE_HOME", "TMPDIR"])
-def test_where_caches_go(tmp_path, monkeypatch, variable):
-    for name in ("SHOAL_CACHE_DIR", "XDG_CACHE_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv(variable, str(tmp_path))
-    cache = BlockCache()
-    assert cache.path.is_relative_to(tmp_path / f"shoal-{os.geteuid()}")
-    cache.close()
-
-
-def run(code, folder, **settings):
-    """A Python process that runs `code` with block caches in `folder`."""
-    environment = os.environ | {"SHOAL_CACHE_DIR": str(folder)}
-    head = (
-        "import os, signal, sys, time, numpy as np\n"
-        "from shoal.data.block import Block\n"
-        "from shoal.data.cache import BlockCache\n"
-        "block = Block(np.ones((1000, 4)), 0, np.ones(4), np.ones(4))\n"
-        "cache = BlockCache(); cache.write(block); print(cache.path.parent, flush=True)\n"
-    )
-    return subprocess.Popen(
-        [sys.executable, "-c", head + code],
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-        **settings,
-    )
-
-
-def folder_of(process):
-    return Path(process.stdout.readline().strip())
-
-
-@pytest.mark.parametrize(
-    "end", ["pass", "sys.exit(3)", "raise KeyboardInterrupt"], ids=["end", "exit", "interrupt"]
-)
-def test_a_process_that_ends_removes_its_folder(tmp_path, end):
-    with run(end, tmp_path, stderr=subprocess.DEVNULL) as process:
-        folder = folder_of(process)
-        process.wait()
-    assert folder.parent.parent == tmp_path
-    assert not folder.exists()
-
-
-def test_the_folder_of_a_killed_process_is_removed_by_the_next(tmp_path, monkeypatch):
-    monkeypatch.setenv("SHOAL_CACHE_DIR", str(tmp_path))
-    with run("time.sleep(60)", tmp_path) as killed, run("time.sleep(60)", tmp_path) as living:
-        orphan, theirs = folder_of(killed), folder_of(living)
-        mine = BlockCache()
-        folders = (orphan, theirs, mine.path.parent)
-        assert {*orphan.parent.iterdir()} == {orphan.parent / "lock", *folders}
-        killed.send_signal(signal.SIGKILL)
-        killed.wait()
-        assert pathlib.Path(orphan).exists()
-        other = BlockCache()
-        assert not pathlib.Path(orphan).exists()
-        assert pathlib.Path(theirs).exists()
-        assert mine.path.exists()
-        living.kill()
-        mine.close()
-        other.close()
-
-
-def test_a_forked_child_leaves_its_parents_folder(tmp_path):
-    code = (
-        "child = os.fork()\n"
-        "if child == 0: sys.exit()\n"
-        "os.waitpid(child, 0)\n"
-        "print(cache.path.exists())\n"
-    )
-    with run(code, tmp_path) as process:
-        folder_of(process)
-        assert process.stdout.read() == "True\n"
-
-
-def test_a_folder_of_somebody_else_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setenv("SHOAL_CACHE_DIR", str(tmp_path))
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    (tmp_path / f"shoal-{os.geteuid()}").symlink_to(elsewhere)
-    with pytest.raises(FileError, match="not a folder of this user"):
-        BlockCache()
-    assert not list(elsewhere.iterdir())
-
-
-def test_a_place_that_cannot_be_written_is_named(tmp_path):
-    blocker = tmp_path / "file"
-    blocker.write_text("")
-    with pytest.raises(FileError, match="SHOAL_CACHE_DIR names another folder") as caught:
-        BlockCache(directory=blocker)
-    assert caught.value.errno == errno.ENOTDIR
 
 
 def test_a_disk_without_room_is_refused_at_once(tmp_path):

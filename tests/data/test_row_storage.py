@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import stat
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,36 +18,45 @@ from shoal.exceptions import CorruptFileError, DiskFullError, FileError
 pytestmark = pytest.mark.usefixtures("no_leaks")
 
 F4 = np.dtype(np.float32)
+STARTS = np.array([0, 7, 300, 300, 301, 500])
 
 
 def filled(storage, rows, numbers):
-    half = len(rows) // 2
-    storage.write(half, rows[half:], numbers[half:])
-    storage.write(0, rows[:half], numbers[:half])
+    """Each run in three parts, in turn with the other runs."""
+    for part in range(3):
+        for run, (start, stop) in enumerate(pairwise(STARTS)):
+            first, last = (start + (stop - start) * p // 3 for p in (part, part + 1))
+            storage.append(run, rows[first:last], numbers[first:last])
     return storage
 
 
-def read(storage, start, stop):
-    strips = list(storage.read(start, stop))
+def read(storage, run):
+    strips = list(storage.read(run))
     return [np.concatenate(parts) for parts in zip(*strips, strict=True)]
 
 
+def full_file(tmp_path):
+    rng = np.random.default_rng(0)
+    return filled(RowFile(STARTS, 3, F4, tmp_path), rng.random((500, 3)), rng.integers(9, size=500))
+
+
 @pytest.mark.parametrize("kind", [RowArrays, RowFile])
-def test_rows_come_back_from_anywhere(kind, monkeypatch):
+def test_runs_come_back(kind, monkeypatch):
     monkeypatch.setattr(row_storage, "_STRIP_BYTES", 100)
     rows = np.random.default_rng(0).normal(size=(500, 3)).astype(F4)
     numbers = np.arange(500)[::-1] + 2**40
-    storage = filled(kind(500, 3, F4), np.asfortranarray(rows), numbers)
-    for start, stop in [(0, 500), (7, 300), (499, 500)]:
-        found, named = read(storage, start, stop)
+    storage = filled(kind(STARTS, 3, F4), np.asfortranarray(rows), numbers)
+    for run in (4, 0, 1, 3, 1):
+        here = slice(*STARTS[run : run + 2])
+        found, named = read(storage, run)
         assert found.dtype == F4
-        np.testing.assert_array_equal(found, rows[start:stop])
-        np.testing.assert_array_equal(named, numbers[start:stop])
-    assert all(strip.flags.c_contiguous for strip, _ in storage.read(0, 500))
+        np.testing.assert_array_equal(found, rows[here])
+        np.testing.assert_array_equal(named, numbers[here])
+    assert all(strip.flags.c_contiguous for strip, _ in storage.read(1))
 
 
 def test_the_file_is_private_and_gone_with_its_object(tmp_path):
-    storage = RowFile(10, 2, F4, tmp_path)
+    storage = RowFile(np.array([0, 10]), 2, F4, tmp_path)
     path = storage.path
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
@@ -54,7 +64,7 @@ def test_the_file_is_private_and_gone_with_its_object(tmp_path):
     del storage
     gc.collect()
     assert not path.parent.exists()
-    closed = RowFile(10, 2, F4, tmp_path)
+    closed = RowFile(np.array([0, 10]), 2, F4, tmp_path)
     closed.close()
     closed.close()
     assert not closed.path.parent.exists()
@@ -63,36 +73,57 @@ def test_the_file_is_private_and_gone_with_its_object(tmp_path):
 def test_what_a_killed_process_left_is_removed(tmp_path):
     child = os.fork()
     if child == 0:
-        storage = RowFile(10, 2, F4, tmp_path)
+        storage = RowFile(np.array([0, 10]), 2, F4, tmp_path)
         (tmp_path / "name").write_text(str(storage.path))
         os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(child, 0)
     left = Path((tmp_path / "name").read_text())
     assert left.exists()
-    RowFile(1, 1, F4, tmp_path).close()
+    RowFile(np.array([0, 1]), 1, F4, tmp_path).close()
     assert not left.parent.exists()
 
 
+@pytest.mark.parametrize("place", [0, 12 * 7, 12 * 300 - 1, 12 * 500, 12 * 500 + 8 * 300 - 1])
+def test_a_flipped_bit_is_found_in_its_run_alone(tmp_path, place):
+    storage = full_file(tmp_path)
+    damaged = bytearray(storage.path.read_bytes())
+    damaged[place] ^= 4
+    storage.path.write_bytes(damaged)
+    row = place // 12 if place < 12 * 500 else (place - 12 * 500) // 8
+    for run in (0, 1, 3, 4):
+        if STARTS[run] <= row < STARTS[run + 1]:
+            with pytest.raises(CorruptFileError, match=r"file of grouped rows .* is damaged"):
+                read(storage, run)
+        else:
+            read(storage, run)
+    storage.close()
+
+
 def test_a_file_cut_short(tmp_path):
-    storage = filled(RowFile(10, 2, F4, tmp_path), np.ones((10, 2)), np.arange(10))
-    os.truncate(storage.path, 50)
-    with pytest.raises(CorruptFileError, match="ends at byte 50: it was cut short"):
-        read(storage, 0, 10)
+    storage = full_file(tmp_path)
+    os.truncate(storage.path, 12 * 100)
+    read_before = storage.read(0)
+    next(read_before)
+    with pytest.raises(CorruptFileError, match=r"damaged at byte 6,000 or behind: .* cut short"):
+        next(read_before)
+    with pytest.raises(CorruptFileError, match=r"damaged at byte 84 or behind"):
+        read(storage, 1)
     storage.close()
     with pytest.raises(FileError, match="cannot be read"):
-        read(storage, 0, 10)
+        read(storage, 1)
     with pytest.raises(FileError, match="cannot be written"):
-        storage.write(0, np.ones((1, 2)), np.arange(1))
+        storage.append(0, np.ones((1, 3)), np.arange(1))
 
 
 def test_a_full_disk(tmp_path, monkeypatch):
     with pytest.raises(DiskFullError, match=r"No room.*needs? at least .*algorithm='brute'"):
-        RowFile(10**15, 4, F4, tmp_path)
-    with no_room(), pytest.raises(DiskFullError, match="No room for grouped rows"):
-        RowFile(1000, 4, F4, tmp_path)
+        RowFile(np.array([0, 10**15]), 4, F4, tmp_path)
+    runs = np.array([0, 1000])
+    with no_room(), pytest.raises(DiskFullError, match="No room for the file of grouped rows"):
+        RowFile(runs, 4, F4, tmp_path)
     monkeypatch.delattr(os, "posix_fallocate")
-    storage = RowFile(1000, 4, F4, tmp_path)
-    with no_room(), pytest.raises(DiskFullError, match="No room for grouped rows"):
-        storage.write(0, np.ones((1000, 4), F4), np.arange(1000))
+    storage = RowFile(runs, 4, F4, tmp_path)
+    with no_room(), pytest.raises(DiskFullError, match="No room for the file of grouped rows"):
+        storage.append(0, np.ones((1000, 4), F4), np.arange(1000))
     storage.close()
     assert not list((tmp_path / f"shoal-{os.geteuid()}").glob("blocks-*"))

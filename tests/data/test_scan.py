@@ -3,6 +3,7 @@
 import threading
 from contextlib import closing
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -31,6 +32,17 @@ def test_direction_alternates():
     forward, back, again = ([block.first_row for block in taken(store)] for _ in range(3))
     assert sorted(forward) == again
     assert back == again[::-1]
+    store.close()
+
+
+def test_blocks_in_memory_and_on_disk_are_evenly_mixed():
+    store = store_of(synthetic_dataset(5700), 1700)
+    taken(store)
+    with store.scan() as scan:
+        on_disk = [block.X.base is not None for block in iter(scan.take, None)]
+    n_kept = on_disk.count(False)
+    assert 1 < n_kept < len(on_disk) / 2
+    assert all(a or b for a, b in pairwise(on_disk))
     store.close()
 
 

@@ -1,7 +1,8 @@
 """The block store: each row once a scan, wherever its block is; within its bounds."""
 
 import gc
-import os
+import mmap
+import threading
 import weakref
 from dataclasses import replace
 
@@ -175,25 +176,47 @@ def test_buffers_are_not_used_again_while_somebody_looks():
     store.close()
 
 
-@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="the system takes no advice")
-def test_the_system_is_told_which_block_follows(monkeypatch):
+def test_blocks_of_the_file_are_read_by_the_threads_that_take_them(monkeypatch):
     store = store_of(synthetic_dataset(5700), 0)
     taken(store)
-    told, read = [], []
-    cache_read = BlockCache.read
-    monkeypatch.setattr(os, "posix_fadvise", lambda file, offset, *rest: told.append(offset))
-    monkeypatch.setattr(
-        BlockCache,
-        "read",
-        lambda cache, stored, buffer: (
-            read.append((stored.offset, len(told))) or cache_read(cache, stored, buffer)
-        ),
-    )
-    taken(store)
-    offsets = [offset for offset, _ in read]
-    assert len(offsets) > 2
-    assert told == offsets[1:]
-    assert [n_told for _, n_told in read[:-1]] == [*range(1, len(offsets))]
+    cache_read, meeting = BlockCache.read, threading.Barrier(2, timeout=20)
+
+    def read_together(cache, stored, buffer):
+        meeting.wait()
+        return cache_read(cache, stored, buffer)
+
+    monkeypatch.setattr(BlockCache, "read", read_together)
+    n_threads = threading.active_count()
+    with store.scan() as scan:
+        assert threading.active_count() == n_threads
+        takers = [threading.Thread(target=scan.take) for _ in range(2)]
+        for taker in takers:
+            taker.start()
+        for taker in takers:
+            taker.join()
+    assert not meeting.broken
+    store.close()
+
+
+def test_later_passes_use_as_many_buffers_as_there_are_threads(monkeypatch):
+    made = []
+    memory = mmap.mmap
+    monkeypatch.setattr(mmap, "mmap", lambda *size: made.append(size) or memory(*size))
+    store = store_of(synthetic_dataset(5700), 0)
+    for _ in range(4):
+        with store.scan() as scan:
+            while scan.take() is not None:
+                pass
+    assert len(made) == 1
+    store.close()
+
+
+@pytest.mark.parametrize("kept_rows", [0, 1700, 5700])
+def test_blocks_of_files_are_kept_row_by_row(kept_rows):
+    store = store_of(synthetic_dataset(5700), kept_rows)
+    for _ in range(2):
+        with store.scan() as scan:
+            assert all(block.X.flags.c_contiguous for block in iter(scan.take, None))
     store.close()
 
 

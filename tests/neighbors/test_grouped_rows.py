@@ -124,7 +124,7 @@ def test_a_full_disk_leaves_no_index(tmp_path, monkeypatch, no_leaks):
     monkeypatch.setattr(group_members, "_MEMORY_SHARE", 0)
     monkeypatch.setenv("SHOAL_CACHE_DIR", str(tmp_path / "cache"))
     path = parquet(blobs(900), tmp_path / "x.parquet")
-    with no_room(), pytest.raises(DiskFullError, match="No room for grouped rows"):
+    with no_room(), pytest.raises(DiskFullError, match="No room for the file of grouped rows"):
         built(path)
     assert not files(tmp_path)
 

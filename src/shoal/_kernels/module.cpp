@@ -24,6 +24,7 @@ void bind_gram(nb::module_ &m);
 void bind_lloyd(nb::module_ &m);
 void bind_sgd(nb::module_ &m);
 void bind_neighbors(nb::module_ &m);
+void bind_rows(nb::module_ &m);
 
 }  // namespace shoal
 
@@ -33,6 +34,7 @@ NB_MODULE(SHOAL_MODULE, m) {
     shoal::bind_distances(m);
     shoal::bind_gram(m);
     shoal::bind_neighbors(m);
+    shoal::bind_rows(m);
     shoal::bind_assign(m);
     shoal::bind_linear(m);
     shoal::bind_lloyd(m);

@@ -13,9 +13,9 @@ import pyarrow as pa
 from shoal._typing import Rows
 from shoal.data import arrow
 from shoal.data.arrays import CELL_ROWS, cell_lengths
-from shoal.data.cache import PrivateFolder, cache_directory, make_private_folder
 from shoal.data.files import AnyPath, File, common_columns, find_files, fingerprint, lay_cells
 from shoal.data.ipc import read_batch
+from shoal.data.private_file import PrivateFolder, cache_directory, make_private_folder
 from shoal.data.source import Cell, Column, Source
 from shoal.exceptions import ColumnError, DataError, DiskFullError, FileError
 

@@ -30,8 +30,9 @@ _BLOCK_BYTES = 16 * 2**20
 #: A block of fewer rows spends its time on what a block costs beside its rows.
 _FEW_ROWS = 4096
 
-#: While blocks are read back a thread has one in hand and two ahead.
-_BLOCKS_A_THREAD = 3
+#: Beside the block that each thread has in hand, where they are wanted in order: one waits, and
+#: one is read.
+_BLOCKS_IN_ORDER = 2
 
 #: Smaller blocks are refused.
 _LEAST_ROWS = 64
@@ -73,7 +74,7 @@ class Plan:
     block_rows : int
         Rows of a block, at most: whole windows, or all rows.
     blocks_in_flight : int
-        Blocks being decoded, read ahead or in hand at a time, at most.
+        Blocks being decoded, read back or in hand at a time, at most.
     in_flight_bytes : int
         What these take, with the rows they are decoded from.
     n_readers, reader_bytes : int
@@ -129,11 +130,6 @@ class Plan:
         if self.are_views:
             return self.n_rows
         return min(self.n_rows, self.kept_bytes // self.row_bytes)
-
-    @property
-    def blocks_ahead(self) -> int:
-        """Blocks that wait to be taken while each thread has one in hand and one is read."""
-        return self.blocks_in_flight - self.n_threads - 1
 
     @property
     def _title(self) -> str:
@@ -213,7 +209,7 @@ def plan(dataset: "Dataset", memory_bytes: int, n_threads: int, beside_row_bytes
         n_rows=dataset.n_rows,
         row_bytes=needs.row,
         block_rows=block_rows,
-        blocks_in_flight=_BLOCKS_A_THREAD * n_threads,
+        blocks_in_flight=n_threads + _BLOCKS_IN_ORDER,
         in_flight_bytes=block_rows * needs.flight_row,
         n_readers=n_readers,
         reader_bytes=needs.reader,

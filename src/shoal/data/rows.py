@@ -10,6 +10,7 @@ from shoal import _kernels
 from shoal._typing import AnyArray, Float64Array, Int64Array, Matrix, Rows
 from shoal.data.arrays import matrix_of
 from shoal.data.block import Block
+from shoal.data.row_major import matrix_from
 from shoal.data.source import Cell
 from shoal.data.target_classes import TargetClasses
 from shoal.data.windows import cut_at_windows, length, whole_windows
@@ -85,10 +86,7 @@ class BlockReader:
             matrix = matrix_of(rows[:n_features])
             if matrix is not None:
                 return np.asarray(matrix, dtype=dtype)
-            X = np.empty((rows[0].shape[0], n_features), dtype=dtype, order="F")
-            for position, values in enumerate(rows[:n_features]):
-                X[:, position] = values
-            return X
+            return matrix_from(rows[:n_features], dtype)
         if rows.shape[1] != n_features:
             rows = rows[:, :n_features]
         if sparse.issparse(rows):

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from functools import partial
+from operator import itemgetter
 from threading import BoundedSemaphore, Condition, Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, Self, TypeAlias, TypeVar
@@ -64,17 +65,15 @@ class UnorderedScan(Scan[Block]):
     def __init__(self, store: "BlockStore", cells: Sequence[Cell], direction: int) -> None:
         found = list(store.find(cells))[::direction]
         self._store = store
-        self._in_memory = deque(place for place in found if isinstance(place, Block))
+        self._kept = store.kept(_spread(found))
         self._readers = _Readers(
             [place for place in found if isinstance(place, Cell)],
             partial(store.read, keep=True),
             store.plan.n_readers,
         )
-        self._ahead = store.read_ahead(found, store.plan.blocks_ahead)
 
     def take(self) -> Block | None:
-        at_once = partial(self._ahead.take, wait=False)
-        for supply in (at_once, self._take_in_memory, self._ahead.take, self._readers.take):
+        for supply in (self._kept.take, self._readers.take):
             block = None if self._is_cancelled else supply()
             if block is not None:
                 return self._store.hand_out(block)
@@ -83,27 +82,17 @@ class UnorderedScan(Scan[Block]):
     def cancel(self) -> None:
         self._is_cancelled = True
         self._readers.stop()
-        self._ahead.cancel()
 
     def close(self) -> None:
         self._readers.close()
-        self._ahead.close()
-
-    def _take_in_memory(self) -> Block | None:
-        try:
-            return self._in_memory.popleft()
-        except IndexError:
-            return None
 
 
 class OrderedScan(Scan[Block]):
-    """Hands out blocks in row order, those of the cache file read ahead."""
+    """Hands out blocks in row order."""
 
     def __init__(self, store: "BlockStore", cells: Sequence[Cell]) -> None:
-        found = list(store.find(cells))
         self._store = store
-        self._ahead = store.read_ahead(found, store.plan.blocks_ahead)
-        self._blocks = self._in_order(found)
+        self._blocks = self._in_order(list(store.find(cells)))
         self._lock = Lock()
 
     def take(self) -> Block | None:
@@ -113,18 +102,17 @@ class OrderedScan(Scan[Block]):
 
     def cancel(self) -> None:
         self._is_cancelled = True
-        self._ahead.cancel()
 
     def close(self) -> None:
         self._blocks.close()
-        self._ahead.close()
 
     def _in_order(self, found: Sequence[Found]) -> Generator[Block | None]:
+        kept = self._store.kept(place for place in found if not isinstance(place, Cell))
         for place in found:
             if isinstance(place, Cell):
                 yield from self._store.read(place, keep=False)
             else:
-                yield place if isinstance(place, Block) else self._ahead.take()
+                yield kept.take()
 
 
 class CellScan(Scan[tuple[Cell, Generator[Block]]]):
@@ -168,17 +156,9 @@ class CellScan(Scan[tuple[Cell, Generator[Block]]]):
             with self._readers:
                 yield from self._store.read(cell, keep=self._keep)
         else:
-            yield from self._kept(found)
-
-    def _kept(self, found: Sequence[Found]) -> Generator[Block]:
-        # Each thread has a block in hand, one being read and these ahead.
-        depth = self._store.plan.blocks_in_flight // self._store.plan.n_threads - 2
-        with closing(self._store.read_ahead(found, depth)) as ahead:
-            for place in found:
-                block = place if isinstance(place, Block) else ahead.take()
-                assert block is not None
-                yield block
-                del block
+            kept = self._store.kept(place for place in found if not isinstance(place, Cell))
+            # Not a loop, whose variable would hold one block while the next one is read.
+            yield from iter(kept.take, None)
 
 
 class _Readers:
@@ -239,3 +219,12 @@ class _Readers:
             else:
                 self._n_open -= 1
             self._changed.notify_all()
+
+
+def _spread(found: Sequence[Found]) -> list[Block | StoredBlock]:
+    """Blocks in memory and those on disk, evenly mixed: the disk goes on in the meantime."""
+    ranked: list[tuple[float, Block | StoredBlock]] = []
+    for kind in (Block, StoredBlock):
+        places = [place for place in found if isinstance(place, kind)]
+        ranked += [((rank + 0.5) / len(places), place) for rank, place in enumerate(places)]
+    return [place for _, place in sorted(ranked, key=itemgetter(0))]

@@ -3,11 +3,10 @@
 import mmap
 import weakref
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import zip_longest
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -19,7 +18,7 @@ from shoal.data.block import Block
 from shoal.data.cache import BlockCache, StoredBlock
 from shoal.data.dataset import Dataset
 from shoal.data.plan import Plan
-from shoal.data.prefetch import Prefetch
+from shoal.data.row_major import row_major
 from shoal.data.scan import CellScan, Found, OrderedScan, Scan, UnorderedScan
 from shoal.data.source import Cell
 
@@ -39,7 +38,7 @@ class BlockStore:
     A cell met for the first time is read from the source by the threads that take its blocks.
     They stay in memory while they fit the plan, the first ones met: on scans that go round and
     round this beats keeping the latest. The rest goes to the block cache, which later scans read
-    ahead, in alternating direction, so that they begin with what the system still has in memory.
+    in alternating direction, so that they begin with what the system still has in memory.
 
     Blocks of data in memory are views and stay; those that are converted copies and do not fit
     are converted again, never cached on disk.
@@ -131,7 +130,7 @@ class BlockStore:
 
     def read(self, cell: Cell, *, keep: bool) -> Generator[Block]:
         """The blocks of a cell from its source, kept from now on if asked."""
-        # The plan has room for blocks that are read ahead or for those that are decoded.
+        # The plan has room for blocks that are read back or for those that are decoded.
         self._buffers.clear()
         kept: list[_Kept] = []
         known = self._cells.get(cell.index, ())
@@ -150,10 +149,9 @@ class BlockStore:
             # What was kept of it before, or now if it was not read to its end.
             self._forget(kept)
 
-    def read_ahead(self, found: Sequence[Found], depth: int) -> "Ahead":
-        """Those of the blocks that are in the cache file, so many read ahead on a thread."""
-        stored = [place for place in found if isinstance(place, StoredBlock)]
-        return Ahead(stored, self._cache, self._buffers, depth)
+    def kept(self, places: Iterable[Block | StoredBlock]) -> "KeptBlocks":
+        """Blocks that `find` has found, to be taken in this order."""
+        return KeptBlocks(places, self._cache, self._buffers)
 
     def _next_direction(self) -> int:
         """1 and -1 in turn."""
@@ -206,42 +204,38 @@ class BlockStore:
                 self._cache.discard(kept.place)
 
 
-class Ahead:
-    """Blocks of the cache file, read ahead on a thread where there are any."""
+class KeptBlocks:
+    """Blocks kept before, each for one caller of `take`.
+
+    Those of the cache file are read by the thread that takes them: so as many are read at a time
+    as there are threads, and a block is still in the processor's cache when it is worked on.
+    """
 
     def __init__(
         self,
-        stored: Sequence[StoredBlock],
+        places: Iterable[Block | StoredBlock],
         cache: BlockCache | None,
         buffers: "_Buffers",
-        depth: int,
     ) -> None:
-        self._blocks: Prefetch[Block] | None = None
-        if cache is not None and stored:
-            buffers.resize(max(block.n_bytes for block in stored))
-            self._blocks = Prefetch(_read_all(stored, cache, buffers), depth)
+        self._places = deque(places)
+        self._cache, self._buffers = cache, buffers
+        self._buffers.resize(
+            max(
+                (place.n_bytes for place in self._places if isinstance(place, StoredBlock)),
+                default=0,
+            )
+        )
 
-    def take(self, *, wait: bool = True) -> Block | None:
-        """The next block; None where there is no more, or without `wait` none yet."""
-        return None if self._blocks is None else self._blocks.take(wait=wait)
-
-    def cancel(self) -> None:
-        if self._blocks is not None:
-            self._blocks.cancel()
-
-    def close(self) -> None:
-        if self._blocks is not None:
-            self._blocks.close()
-
-
-def _read_all(
-    stored: Sequence[StoredBlock], cache: BlockCache, buffers: "_Buffers"
-) -> Iterator[Block]:
-    """The blocks one after the other, while the system fetches the one that follows."""
-    for block, following in zip_longest(stored, stored[1:]):
-        if following is not None:
-            cache.announce(following)
-        yield cache.read(block, buffers.take())
+    def take(self) -> Block | None:
+        """The next block; None where there is no more. Thread-safe."""
+        try:
+            place = self._places.popleft()
+        except IndexError:
+            return None
+        if isinstance(place, Block):
+            return place
+        assert self._cache is not None
+        return self._cache.read(place, self._buffers.take())
 
 
 class _Buffers:
@@ -290,8 +284,8 @@ def _is_view(block: Block) -> bool:
 
 
 def _packed(block: Block) -> Block:
-    """The block with a matrix that holds on to no more memory than its own."""
+    """The block with a matrix in the order that is read fastest and in memory of its own."""
     X = block.X
-    if not isinstance(X, np.ndarray) or X.base is None:
+    if not isinstance(X, np.ndarray) or (X.base is None and X.flags.c_contiguous):
         return block
-    return replace(block, X=X.copy(order="K"))
+    return replace(block, X=row_major(X))

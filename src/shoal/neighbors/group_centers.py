@@ -79,7 +79,7 @@ def _spread_rows(rows: AnyArray, n_chosen: int) -> AnyArray:
     careful seeding", 2007), on distances whose bits are the same anywhere: drawing several
     candidates, as scikit-learn does, takes eight times as long and spares no query a group.
     """
-    draws = np.random.Generator(np.random.Philox(key=[_SEED, _PURPOSE])).random(n_chosen)
+    draws = np.random.Generator(np.random.Philox(key=[_SEED, Purpose.GROUPS])).random(n_chosen)
     chosen = [int(draws[0] * len(rows))]
     squared = np.full((len(rows), 1), np.inf)
     latest = np.empty_like(squared)

@@ -28,15 +28,12 @@ class GroupMembers:
     Parameters
     ----------
     storage : RowStorage
-        Rows in the order of their groups, numbered by place.
-    starts : ndarray of shape (n_groups + 1,), int64
-        Where each group begins.
+        A run of rows for each group, numbered by place.
     n_places : int
         Places of the dataset, dropped rows included.
     """
 
     storage: RowStorage
-    starts: Int64Array
     n_places: int
 
     @property
@@ -45,9 +42,9 @@ class GroupMembers:
 
     def read(self, group: int) -> Iterator[tuple[AnyArray, Int64Array]]:
         """The rows of a group and their places, strip by strip."""
-        start, stop = self.starts[group : group + 2].tolist()
+        start, stop = self.storage.starts[group : group + 2]
         if start < stop:
-            yield from self.storage.read(start, stop)
+            yield from self.storage.read(group)
 
 
 def members_of(
@@ -69,26 +66,24 @@ def members_of(
     groups = RowGroups(centers)
     extents = engine.fold(dataset, groups)
     starts = np.concatenate([[0], np.cumsum(extents.counts)])
-    storage = _storage(dataset, int(starts[-1]), engine)
-    next_place = starts[:-1].copy()
+    storage = _storage(dataset, starts, engine)
     for block, found in engine.map_blocks(dataset, groups.groups_of):
-        _put(storage, next_place, block, found, first_place)
+        _put(storage, block, found, first_place)
     if isinstance(storage, RowFile):
         engine.release(dataset)
-    return GroupMembers(storage, starts, dataset.n_rows), extents.radii
+    return GroupMembers(storage, dataset.n_rows), extents.radii
 
 
-def _storage(dataset: Dataset, n_rows: int, engine: LocalEngine) -> RowStorage:
+def _storage(dataset: Dataset, starts: Int64Array, engine: LocalEngine) -> RowStorage:
     """Room for rows: in memory where they are anyway, or are few."""
-    n_bytes = n_rows * dataset.n_features * dataset.dtype.itemsize
+    n_bytes = int(starts[-1]) * dataset.n_features * dataset.dtype.itemsize
     is_small = n_bytes <= engine.memory_bytes * _MEMORY_SHARE
     kind = RowArrays if dataset.source.in_process or is_small else RowFile
-    return kind(n_rows, dataset.n_features, dataset.dtype)
+    return kind(starts, dataset.n_features, dataset.dtype)
 
 
 def _put(
     storage: RowStorage,
-    next_place: Int64Array,
     block: Block,
     groups: Int32Array,
     first_place: int,
@@ -101,9 +96,7 @@ def _put(
         here, numbers = groups[which], places[which]
         edges = [0, *(np.flatnonzero(np.diff(here)) + 1).tolist(), len(which)]
         for start, stop in pairwise(edges):
-            group = here[start]
-            storage.write(int(next_place[group]), dense[start:stop], numbers[start:stop])
-            next_place[group] += stop - start
+            storage.append(int(here[start]), dense[start:stop], numbers[start:stop])
 
 
 def _strips(block: Block, groups: Int32Array) -> Iterator[Int64Array]:

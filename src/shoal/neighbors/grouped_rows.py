@@ -18,7 +18,7 @@ from shoal.neighbors.group_centers import group_centers
 from shoal.neighbors.group_members import GroupMembers, members_of
 from shoal.neighbors.index import Index, local_engine, require_euclidean
 from shoal.statistics.metric import Metric, is_among
-from shoal.statistics.nearest_rows import NO_ROW, Neighbors, middle
+from shoal.statistics.nearest_rows import NO_ROW, Neighbors
 from shoal.statistics.rows_within import Pairs
 
 Result = TypeVar("Result")
