@@ -19,8 +19,9 @@ class DaskSource(Source):
     """Rows of a Dask collection; a cell is a row block of the array or frame.
 
     A row block is computed where it is read, from its own part of the graph, on the reading
-    thread: rows do not pass through the client. Blocks of persisted collections are fetched from
-    the workers that hold them. Unknown lengths are computed once, when the source is made.
+    thread: rows do not pass through the client. Blocks of persisted collections are read in place
+    by workers that hold them, and fetched by others. Unknown lengths are computed once, when the
+    source is made.
 
     Parameters
     ----------
@@ -52,10 +53,35 @@ class DaskSource(Source):
         return self._cells
 
     def read(self, cell: Cell, columns: Sequence[int], max_rows: int) -> Iterator[Rows]:
-        (number,) = cell.address
-        rows = self._parts[number].compute()
-        source = ArraySource(rows) if hasattr(rows, "reshape") else FrameSource(rows)
+        source = _in_memory(self._part(cell).compute())
         return source.read(replace(cell, first_row=0), columns, max_rows)
+
+    def is_at_hand(self, cells: Sequence[Cell]) -> bool:
+        parts = [self._part(cell) for cell in cells]
+        return all(part.is_here and _in_memory(part.compute()).in_memory for part in parts)
+
+    def homes(self, client: Any) -> dict[int, str]:
+        """Address of a worker that holds the row block of each cell, by index of the cell.
+
+        Waits for row blocks that are still being computed. Cells are left out whose row block
+        nobody holds: it is computed where it is read.
+        """
+        first = {
+            cell.index: next(iter(self._part(cell).futures.values()), None) for cell in self._cells
+        }
+        pending = {index: future for index, future in first.items() if future is not None}
+        if not pending:
+            return {}
+        from distributed import wait
+
+        wait(list(pending.values()))
+        held = client.who_has(list(pending.values()))
+        found = {index: held.get(future.key, ()) for index, future in pending.items()}
+        return {index: addresses[0] for index, addresses in found.items() if addresses}
+
+    def _part(self, cell: Cell) -> "_Part":
+        (number,) = cell.address
+        return self._parts[number]
 
     def fingerprint(self) -> str:
         keys = [part.key for part in self._parts]
@@ -66,6 +92,11 @@ class DaskSource(Source):
         futures = [future for part in self._parts for future in part.futures.values()]
         if futures:
             _bind(futures)
+
+
+def _in_memory(rows: Any) -> ArraySource | FrameSource:
+    """The rows of a computed row block."""
+    return ArraySource(rows) if hasattr(rows, "reshape") else FrameSource(rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +114,16 @@ class _Part:
         from distributed import Future
 
         return {key: task for key, task in self.tasks.items() if isinstance(task, Future)}
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the row block is in this process, and computing it only finds it."""
+        futures = self.futures
+        # Aliases alone have a target.
+        is_found = all(
+            key in futures or hasattr(task, "target") for key, task in self.tasks.items()
+        )
+        return bool(futures) and is_found and all(_here(f) is not None for f in futures.values())
 
     def compute(self) -> Any:
         """The row block."""
@@ -172,7 +213,18 @@ def _client() -> Any:
         return workers[0]._get_client() if workers else None
 
 
+def _here(future: Any) -> Any:
+    """The value of a future that a worker in this process holds, where it lies; else None."""
+    from distributed import Worker
+
+    held = (worker.data.get(future.key) for worker in list(Worker._instances))
+    return next((value for value in held if value is not None), None)
+
+
 def _result(future: Any) -> Any:
+    here = _here(future)
+    if here is not None:
+        return here
     if future.client is None:
         raise EngineError(
             "Rows of a persisted Dask collection are read where there is no Dask client. Use "
