@@ -51,6 +51,9 @@ Result = TypeVar("Result")
 CONNECT_TIMEOUT_SECONDS = 8.0
 WORKERS_TIMEOUT_SECONDS = 60.0
 
+#: How soon a pass uses workers that have joined. Those that are gone do not answer.
+CENSUS_SECONDS = 0.25
+
 
 class DaskEngine(Engine):
     """Runs passes on the workers of a Dask cluster.
@@ -105,6 +108,8 @@ class DaskEngine(Engine):
         self._homes: WeakKeyDictionary[Source, dict[int, str]] = WeakKeyDictionary()
         self._names = RowNames()
         self._workers: dict[str, WorkerRecord] = {}
+        self._census: dict[str, int] = {}
+        self._census_ends = 0.0
         self._is_closed = self._scheduler_is_lost = False
         with ExitStack() as stack:
             target = client_or_address_or_cluster
@@ -180,6 +185,7 @@ class DaskEngine(Engine):
 
     def dismiss(self, worker: WorkerRecord) -> None:
         """Count no longer on a worker, nor on anything it holds."""
+        self._census_ends = 0.0
         worker.lease.release()
         self._channel.forget(worker)
         if self._workers.get(worker.address) is worker:
@@ -274,7 +280,9 @@ class DaskEngine(Engine):
 
     def _present(self) -> dict[str, int]:
         """Threads of each worker by address; waits until there is one."""
-        n_threads = self._n_threads()
+        n_threads = self._census
+        if not n_threads or time.monotonic() > self._census_ends:
+            n_threads = self._n_threads()
         if not n_threads:
             with suppress(TimeoutError):
                 self._client.wait_for_workers(1, timeout=WORKERS_TIMEOUT_SECONDS)
@@ -291,7 +299,9 @@ class DaskEngine(Engine):
         if not self._is_connected:
             raise self._lose_scheduler()
         try:
-            return dict(self._client.nthreads())
+            self._census = dict(self._client.nthreads())
+            self._census_ends = time.monotonic() + CENSUS_SECONDS
+            return self._census
         except (OSError, RuntimeError) as error:
             raise self._lose_scheduler() from error
 
