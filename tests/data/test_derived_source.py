@@ -45,7 +45,7 @@ def test_cells_of_the_root():
     source = derived(root)
     found = [source.root_cells(cell) for cell in source.cells()]
     assert len(found) == 2
-    assert sum(found, []) == list(root.cells())
+    assert [*found[0], *found[1]] == list(root.cells())
 
 
 @pytest.mark.parametrize("make", [derived, lambda root: GroupedSource(root, 2), lambda root: root])

@@ -27,9 +27,7 @@ class TestParcel:
         assert found.flags.f_contiguous
 
     def test_functions_of_a_notebook(self) -> None:
-        double = {}
-        exec("def double(x): return 2 * x", {"__name__": "__main__"}, double)
-        assert Parcel.of(lambda x: double["double"](x)).content(21) == 42
+        assert Parcel.of(lambda x: 2 * x).content(21) == 42
 
 
 class TestCalls:

@@ -571,7 +571,7 @@ class TestCollections:
         blocks = da.from_array(values, chunks=(N_ROWS // 6, 3)).to_delayed()[:, 0]
         places = [first, second, second, second, first, first]
         held = [
-            client.compute(block, workers=[place])
+            client.compute(block, workers=[place], allow_other_workers=True)
             for block, place in zip(blocks, places, strict=True)
         ]
         shape = (N_ROWS // 6, 3)

@@ -66,10 +66,12 @@ class DaskSource(Source):
         Waits for row blocks that are still being computed. Cells are left out whose row block
         nobody holds: it is computed where it is read.
         """
-        first = {
-            cell.index: next(iter(self._part(cell).futures.values()), None) for cell in self._cells
+        pending = {
+            cell.index: future
+            for cell in self._cells
+            for future in [*self._part(cell).futures.values()][:1]
+            if future.client is not None
         }
-        pending = {index: future for index, future in first.items() if future is not None}
         if not pending:
             return {}
         from distributed import wait
@@ -86,12 +88,6 @@ class DaskSource(Source):
     def fingerprint(self) -> str:
         keys = [part.key for part in self._parts]
         return sha256(repr((keys, self._columns)).encode()).hexdigest()
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        futures = [future for part in self._parts for future in part.futures.values()]
-        if futures:
-            _bind(futures)
 
 
 def _in_memory(rows: Any) -> ArraySource | FrameSource:
@@ -186,19 +182,17 @@ def _lay_cells(lengths: Sequence[int]) -> tuple[Cell, ...]:
     return tuple(cells)
 
 
-def _bind(futures: Sequence[Any]) -> None:
-    """Let futures that came here by pickle be fetched through the client of this process.
+def _bind(future: Any) -> None:
+    """Let a future that came here by pickle be fetched through the client of this process.
 
-    Where there is neither worker nor client, they stay as they are.
+    Where there is neither worker nor client, it stays as it is.
     """
     client = _client()
-    if client is None:
-        return
-    for future in futures:
+    if client is not None:
         future.bind_client(client)
-    # As Client.get_dataset does: the scheduler tells where keys are to those who want them.
-    keys = [future.key for future in futures]
-    client._send_to_scheduler({"op": "client-desires-keys", "keys": keys, "client": client.id})
+        # As Client.get_dataset does: the scheduler tells who wants it where a key is.
+        desired = {"op": "client-desires-keys", "keys": [future.key], "client": client.id}
+        client._send_to_scheduler(desired)
 
 
 def _client() -> Any:
@@ -225,6 +219,8 @@ def _result(future: Any) -> Any:
     here = _here(future)
     if here is not None:
         return here
+    if future.client is None:
+        _bind(future)
     if future.client is None:
         raise EngineError(
             "Rows of a persisted Dask collection are read where there is no Dask client. Use "

@@ -98,7 +98,7 @@ class Channel:
         method : str
         arguments : Parcel
             A tuple: its last ones. They can be pickled once for many workers.
-        *where : object
+        *where : str or list of int
             Its first ones.
 
         Raises
@@ -133,7 +133,7 @@ class Channel:
 
         operation = getattr(self._client.rpc(worker.address), _OPERATION)
         answer: Parcel | None = await operation(
-            name=worker.name, method=method, where=ToPickle(where), arguments=ToPickle(arguments)
+            name=worker.name, method=method, where=where, arguments=ToPickle(arguments)
         )
         if answer is None:
             raise WorkerLostError("Another process has taken its place.")

@@ -257,6 +257,9 @@ def balanced(
 ) -> dict[int, str]:
     """A worker for each cell: the one it lives on as long as rows a thread stay balanced.
 
+    Cells that live nowhere yet go to the worker of the cell before them, up to an equal share:
+    groups of cells that follow each other then find their rows in one place.
+
     Parameters
     ----------
     cells : sequence of Cell
@@ -270,34 +273,59 @@ def balanced(
     homes : dict
         Moving any one cell would not lower the load of the worker with the most rows a thread.
     """
-    # Loads are whole numbers, so that what is moved to and fro adds up.
-    unit = lcm(*n_threads.values())
-    weight = {address: unit // n for address, n in sorted(n_threads.items())}
-    held: dict[str, list[Cell]] = {address: [] for address in weight}
-    load = dict.fromkeys(weight, 0)
-
-    def lightest(cell: Cell) -> tuple[int, str]:
-        return min((load[there] + cell.n_rows * weight[there], there) for there in held)
-
-    def move(cell: Cell, address: str) -> None:
-        held[address].append(cell)
-        load[address] += cell.n_rows * weight[address]
-
+    loads = _Loads(n_threads)
+    living = {index: home for index, home in homes.items() if home in n_threads}
     for cell in cells:
-        if homes.get(cell.index) in held:
-            move(cell, homes[cell.index])
-    homeless = (cell for cell in cells if homes.get(cell.index) not in held)
-    for cell in sorted(homeless, key=lambda cell: -cell.n_rows):
-        move(cell, lightest(cell)[1])
+        if cell.index in living:
+            loads.put(cell, living[cell.index])
+    share = loads.unit * sum(cell.n_rows for cell in cells) / sum(n_threads.values())
+    before = min(n_threads)
+    for cell in cells:
+        if cell.index in living:
+            before = living[cell.index]
+            continue
+        middle = loads.load[before] + cell.n_rows * loads.weight[before] / 2
+        before = before if middle <= share else loads.lightest_with(cell)[1]
+        loads.put(cell, before)
     while True:
-        fullest = max(held, key=load.__getitem__)
-        cell = min(held[fullest], key=lambda cell: cell.n_rows)
-        after, there = lightest(cell)
-        if after >= load[fullest]:
-            return {cell.index: address for address, cells in held.items() for cell in cells}
-        held[fullest].remove(cell)
-        load[fullest] -= cell.n_rows * weight[fullest]
-        move(cell, there)
+        fullest = loads.fullest()
+        cell = min(loads.held[fullest], key=lambda cell: cell.n_rows)
+        after, there = loads.lightest_with(cell)
+        if after >= loads.load[fullest]:
+            return {cell.index: home for home, cells in loads.held.items() for cell in cells}
+        loads.take(cell, fullest)
+        loads.put(cell, there)
+
+
+class _Loads:
+    """Cells of each worker and its rows a thread, as whole numbers: what is moved adds up.
+
+    Parameters
+    ----------
+    n_threads : dict
+        By address.
+    """
+
+    def __init__(self, n_threads: Mapping[str, int]) -> None:
+        self.unit = lcm(*n_threads.values())
+        self.weight = {address: self.unit // n for address, n in sorted(n_threads.items())}
+        self.held: dict[str, list[Cell]] = {address: [] for address in self.weight}
+        self.load = dict.fromkeys(self.weight, 0)
+
+    def put(self, cell: Cell, address: str) -> None:
+        self.held[address].append(cell)
+        self.load[address] += cell.n_rows * self.weight[address]
+
+    def take(self, cell: Cell, address: str) -> None:
+        self.held[address].remove(cell)
+        self.load[address] -= cell.n_rows * self.weight[address]
+
+    def fullest(self) -> str:
+        return max(self.load, key=self.load.__getitem__)
+
+    def lightest_with(self, cell: Cell) -> tuple[int, str]:
+        """The least load that a worker has with one more cell, and which."""
+        return min((self.load[a] + cell.n_rows * self.weight[a], a) for a in self.held)
 
 
 def _deadly_message(cells: Sequence[Cell]) -> str:

@@ -393,6 +393,8 @@ _DEPLOY_CONFIG = {"distributed.deploy.lost-worker-timeout": "5 minutes"}
 
 _WORKER_CONFIG = {
     "distributed.worker.http.routes": [],
+    # It looks at all threads a hundred times a second, for a dashboard that is not there.
+    "distributed.worker.profile.enabled": False,
     # Imported by the first call, Shoal would keep a worker from showing signs of life.
     "distributed.worker.preload": [__name__],
 }
