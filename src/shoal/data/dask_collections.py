@@ -56,6 +56,11 @@ class DaskSource(Source):
         source = _in_memory(self._part(cell).compute())
         return source.read(replace(cell, first_row=0), columns, max_rows)
 
+    def reader_bytes(self, columns: Sequence[int]) -> int:
+        # A row block is computed whole, with all its columns.
+        row_bytes = sum(column.dtype.itemsize for column in self._columns)
+        return row_bytes * max((cell.n_rows for cell in self._cells), default=0)
+
     def is_at_hand(self, cells: Sequence[Cell]) -> bool:
         parts = [self._part(cell) for cell in cells]
         return all(part.is_here and _in_memory(part.compute()).in_memory for part in parts)
