@@ -22,11 +22,14 @@ from harness import Goal, Options, Row, interleaved, medians, progress, seconds
 from labelled import Shape, dense, logistic_objective
 from peers import equal_threads
 
-import shoal
+from shoal import DaskEngine, LocalEngine, open_dataset
+from shoal.data.dataset import Dataset
 from shoal.linear_model import LogisticRegression
 
 SHAPE = Shape(1_000_000, 64)
 C = 1.0
+
+SENT = "Shoal, Dask engine, rows of this process sent in each fit"
 
 #: Coefficients and intercept of a fit.
 Model = tuple[np.ndarray, float]
@@ -40,9 +43,12 @@ def rows(options: Options) -> Iterator[Row]:
     found: dict[str, Model] = {}
     with equal_threads(options.threads), ExitStack() as stack:
         client = stack.enter_context(two_workers())
-        engines = {LOCAL: shoal.LocalEngine(options.threads), DASK: shoal.DaskEngine(client)}
+        on_workers = _persisted(client, X)
+        local, dask, other = LocalEngine(options.threads), DaskEngine(client), DaskEngine(client)
         fits = {
-            name: stack.enter_context(_shoal(X, labels, engine)) for name, engine in engines.items()
+            LOCAL: stack.enter_context(_shoal(open_dataset(X, target=labels), local)),
+            DASK: stack.enter_context(_shoal(open_dataset(on_workers, target=labels), dask)),
+            SENT: stack.enter_context(_shoal_sending(X, labels, other)),
         }
         for name, (start, module) in peers.items():
             if find_spec(module):
@@ -53,7 +59,7 @@ def rows(options: Options) -> Iterator[Row]:
         )
     objectives = {name: logistic_objective(X, labels, *of, C=C) for name, of in found.items()}
     least = min(objectives.values())
-    for name in (LOCAL, DASK, *peers):
+    for name in (LOCAL, DASK, SENT, *peers):
         goals = tuple(_goals(medians(times))) if name == DASK else ()
         excess = f"objective {objectives[name] / least - 1:.1e} over the least"
         note = excess if name in fits else "not installed"
@@ -75,29 +81,40 @@ def _goals(times: dict[str, float]) -> Iterator[Goal]:
 
 
 @contextmanager
-def _shoal(X: np.ndarray, labels: np.ndarray, engine: Any) -> Iterator[Fit]:
-    """Fits on rows that are sent once, as peers' are."""
-    dataset = shoal.open_dataset(X, target=labels)
-
-    def fit() -> Model:
-        model = LogisticRegression(C=C).fit(dataset)
-        return model.coef_[0], model.intercept_[0]
-
+def _shoal(dataset: Dataset, engine: Any) -> Iterator[Fit]:
+    """Fits on rows that lie where they are worked on, as peers' do."""
     with inside(engine) as run:
-        yield partial(run, fit)
+        yield partial(run, _fitted, dataset)
+
+
+@contextmanager
+def _shoal_sending(X: np.ndarray, labels: np.ndarray, engine: Any) -> Iterator[Fit]:
+    """Fits whose workers know nothing of the rows before."""
+    with inside(engine) as run:
+        yield lambda: run(_fitted, open_dataset(X, target=labels))
+
+
+def _fitted(dataset: Dataset) -> Model:
+    model = LogisticRegression(C=C).fit(dataset)
+    return model.coef_[0], model.intercept_[0]
+
+
+def _persisted(client: Any, values: np.ndarray) -> Any:
+    """A Dask array of one row block a worker, persisted there."""
+    import dask.array as da
+    from distributed import wait
+
+    row_blocks = (-(-len(values) // N_WORKERS), *values.shape[1:])
+    array = client.persist(da.from_array(values, chunks=row_blocks))
+    wait(array)
+    return array
 
 
 @contextmanager
 def _dask_ml(X: np.ndarray, labels: np.ndarray, client: Any, n_threads: int) -> Iterator[Fit]:
-    """One block of rows a worker, persisted there."""
-    import dask.array as da
     from dask_ml.linear_model import LogisticRegression as DaskLogisticRegression
-    from distributed import wait
 
-    n_rows = -(-len(X) // N_WORKERS)
-    rows = client.persist(da.from_array(X, chunks=(n_rows, X.shape[1])))
-    target = client.persist(da.from_array(labels, chunks=n_rows))
-    wait([rows, target])
+    rows, target = _persisted(client, X), _persisted(client, labels)
 
     def fit() -> Model:
         model = DaskLogisticRegression(solver="lbfgs", C=C, max_iter=1000).fit(rows, target)

@@ -16,7 +16,7 @@ from distributed.protocol.pickle import dumps, loads
 
 from shoal import open_dataset
 from shoal.data.dask_collections import DaskSource
-from shoal.exceptions import DataError, EngineError
+from shoal.exceptions import DataError, EngineError, MemoryBudgetError
 
 X = np.random.default_rng(0).normal(size=(20, 4))
 
@@ -42,6 +42,13 @@ def test_a_part_computes_its_own_tasks_alone():
     assert computed == []
     list(source.read(source.cells()[2], [0], 9))
     assert computed == [5]
+
+
+def test_a_row_block_is_read_whole():
+    source = DaskSource(da.from_array(X, chunks=(8, 4)))
+    assert source.reader_bytes([0]) == 8 * 4 * X.itemsize
+    with pytest.raises(MemoryBudgetError, match="blocks and a reader take 80 MB"):
+        open_dataset(da.ones((10**6, 10), chunks=(10**6, 10))).plan("100MB")
 
 
 def test_names_and_types_come_from_the_frame():

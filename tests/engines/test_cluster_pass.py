@@ -1,10 +1,13 @@
 """Which worker gets which cells. Passes themselves are tested with the engines that run them."""
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shoal.data.arrays import CELL_ROWS
+from shoal.data.open import open_dataset
 from shoal.data.source import Cell
-from shoal.engines.cluster_pass import balanced
+from shoal.engines.cluster_pass import Layout, balanced
 
 
 @st.composite
@@ -48,3 +51,22 @@ class TestBalanced:
         moved = [cell for cell in after if after[cell] != before[cell]]
         assert len(moved) == 4
         assert {after[cell] for cell in moved} == {"c"}
+
+
+class TestLayout:
+    def test_datasets_of_a_source_live_on_the_same_workers(self) -> None:
+        dataset = open_dataset(np.zeros((8 * CELL_ROWS, 1)))
+        # Nobody else would lay them out so.
+        root_homes = {index: "ab"[index in {0, 3, 5, 6}] for index in range(8)}
+        first = Layout(root_homes, {})
+        assert first.settle(dataset, {"a": 1, "b": 1}) == root_homes
+        first.settle(dataset, {"b": 1, "c": 1})
+        other = Layout(root_homes, {})
+        assert other.settle(dataset, {"b": 1, "c": 1}) == first.homes
+        assert set(first.homes.values()) == {"b", "c"}
+
+    def test_groups_live_where_their_rows_do(self) -> None:
+        dataset = open_dataset(np.zeros((4 * CELL_ROWS, 1)))
+        root_homes = {0: "b", 1: "b", 2: "a", 3: "a"}
+        groups = Layout(root_homes, {}).settle(dataset.grouped(2), {"a": 1, "b": 1})
+        assert groups == {0: "b", 1: "a"}

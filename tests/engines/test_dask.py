@@ -12,27 +12,33 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import dask.array as da
 import distributed
 import numpy as np
 import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from dask import delayed
 from distributed.security import Security
 
 from shoal.data.block import Block
 from shoal.data.dataset import Dataset
 from shoal.data.open import open_dataset
+from shoal.data.source import Cell
+from shoal.data.target_classes import TargetClasses
 from shoal.engines import dask as dask_engine
 from shoal.engines import tenant as tenancy
+from shoal.engines.channel import Channel
 from shoal.engines.cluster_pass import MAX_DEATHS
 from shoal.engines.dask import DaskEngine, local_cluster
 from shoal.engines.local import LocalEngine
+from shoal.engines.sent_rows import Piece, messages
 from shoal.engines.statistic import Statistic
 from shoal.exceptions import (
     ClusterUnreachableError,
@@ -274,6 +280,31 @@ class TestLostWorkers:
         )
         assert mark.exists()
 
+    def test_while_cells_are_mapped(
+        self, engine: DaskEngine, files: Dataset, values: np.ndarray, tmp_path: Path
+    ) -> None:
+        mark = tmp_path / "died"
+
+        def total(cell: Cell, blocks: Iterator[Block]) -> tuple[int, int]:
+            met = [(die_once(str(mark), 1200, block), int(block.X.sum())) for block in blocks]
+            return cell.index, sum(found for _, found in met)
+
+        totals = [int(rows.sum()) for rows in np.split(values, 2 * N_FILES)]
+        assert engine.map_cells(files, total) == list(enumerate(totals))
+        assert mark.exists()
+
+    def test_only_what_it_held_is_sent_again(
+        self, engine: DaskEngine, many: Dataset, sent: "SentBytes", tmp_path: Path
+    ) -> None:
+        engine.fold(many, RowSums())
+        whole = sent.n_bytes
+        mark = tmp_path / "died"
+        engine.fold(many, RowSums(partial(die_once, str(mark), 1200)))
+        assert mark.exists()
+        again = sent.n_bytes - whole
+        # Some more, as what two workers hold is balanced again when a third one joins.
+        assert whole // 3 <= again <= whole * 2 // 3
+
     def test_frozen(
         self,
         engine: DaskEngine,
@@ -407,15 +438,43 @@ class TestKept:
         engine.fold(files, statistic)
         assert not list(tmp_path.iterdir())
 
-    def test_rows_are_sent_once(
-        self, engine: DaskEngine, values: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    def test_rows_are_sent_once_for_all_datasets_of_a_source(
+        self, engine: DaskEngine, many: Dataset, sent: "SentBytes"
     ) -> None:
-        dataset = open_dataset(np.tile(values, (30, 1)))
-        engine.fold(dataset, RowSums())
-        read = Counting(type(dataset.source).read)
-        monkeypatch.setattr(type(dataset.source), "read", read)
-        engine.fold(dataset, RowSums())
-        assert read.n_calls == 0
+        first = engine.fold(many, RowSums())
+        X_bytes = many.n_rows * many.row_bytes
+        assert sent.n_bytes == X_bytes
+        target = np.arange(many.n_rows) % 2
+        labelled = many.with_target(target)
+        classes = TargetClasses(np.array([0, 1]), np.array([-1.0, 1.0]))
+        for dataset in (labelled, labelled.with_classes(classes), labelled.grouped(2)):
+            assert engine.fold(dataset, RowSums()) == first
+            engine.release(dataset)
+        assert sent.n_bytes == X_bytes + target.nbytes
+        engine.release(many)
+        assert engine.fold(replace(many, dtype=np.dtype(np.float32)), RowSums()) == first
+        assert sent.n_bytes == X_bytes + target.nbytes
+
+    def test_rows_go_when_those_of_another_source_come(
+        self, engine: DaskEngine, cluster: distributed.LocalCluster, many: Dataset, files: Dataset
+    ) -> None:
+        engine.fold(many.with_target(np.zeros(many.n_rows)), RowSums())
+        assert sum(n_sent(cluster)) == many.n_rows * (many.row_bytes + 8)
+        engine.fold(files, RowSums())
+        assert n_sent(cluster) == [0, 0]
+
+    def test_workers_that_cannot_be_reached_are_called_through_the_scheduler(
+        self, cluster: distributed.LocalCluster, many: Dataset, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def unreachable(*arguments: Any) -> None:
+            raise OSError("No way.")
+
+        with DaskEngine(cluster, memory="100MB") as engine:
+            expected = engine.fold(many, RowSums())
+        with DaskEngine(cluster, memory="100MB") as engine:
+            monkeypatch.setattr(Channel, "_direct", unreachable)
+            assert engine.fold(many, RowSums()) == expected
+            assert not any(worker.is_reachable for worker in engine.workers().values())
 
     def test_rows_that_do_not_fit_are_refused(
         self, cluster: distributed.LocalCluster, values: np.ndarray
@@ -452,16 +511,39 @@ class TestKept:
             engine.fold(files, RowSums())
 
 
-class Counting:
-    """A function that counts its calls."""
+class SentBytes:
+    """Counts what passes send of the driver's rows, under the name of what cuts them up."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = function
-        self.n_calls = 0
+    def __init__(self) -> None:
+        self.n_bytes = 0
 
-    def __call__(self, *arguments: Any) -> Any:
-        self.n_calls += 1
-        return self._function(*arguments)
+    def __call__(self, *arguments: Any) -> Iterator[list[Piece]]:
+        for message in messages(*arguments):
+            self.n_bytes += sum(piece.n_bytes for piece in message)
+            yield message
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> SentBytes:
+    sent = SentBytes()
+    monkeypatch.setattr(dask_engine, "messages", sent)
+    return sent
+
+
+@pytest.fixture
+def many(values: np.ndarray) -> Dataset:
+    """Rows of this process, in a few cells."""
+    return open_dataset(np.tile(values, (60, 1)))
+
+
+def n_sent(cluster: distributed.LocalCluster) -> list[int]:
+    """Bytes of the driver's rows that each worker holds."""
+
+    def held() -> int:
+        return sum(tenant._sent_bytes for tenant in tenancy.tenants.values())
+
+    with connected(cluster) as client:
+        return list(client.run(held).values())
 
 
 def n_held(cluster: distributed.LocalCluster) -> list[int]:
@@ -472,6 +554,57 @@ def n_held(cluster: distributed.LocalCluster) -> list[int]:
 
     with connected(cluster) as client:
         return list(client.run(held).values())
+
+
+class TestCollections:
+    """Rows that lie on the workers."""
+
+    @pytest.fixture
+    def client(self, cluster: distributed.LocalCluster) -> Iterator[distributed.Client]:
+        with connected(cluster) as client, client.as_current():
+            yield client
+
+    @pytest.fixture
+    def persisted(self, client: distributed.Client, values: np.ndarray) -> Any:
+        """Row blocks that lie on the workers otherwise than an engine would lay them."""
+        first, second = client.scheduler_info()["workers"]
+        blocks = da.from_array(values, chunks=(N_ROWS // 6, 3)).to_delayed()[:, 0]
+        places = [first, second, second, second, first, first]
+        held = [
+            client.compute(block, workers=[place], allow_other_workers=True)
+            for block, place in zip(blocks, places, strict=True)
+        ]
+        shape = (N_ROWS // 6, 3)
+        return da.concatenate(
+            [da.from_delayed(delayed(future), shape, values.dtype) for future in held]
+        ).persist()
+
+    def test_they_are_read_in_place(
+        self, engine: DaskEngine, persisted: Any, expected: Sums, values: np.ndarray
+    ) -> None:
+        dataset = open_dataset(persisted)
+        in_place = engine.map_cells(dataset, is_in_place)
+        assert in_place == [True] * 6
+        assert engine.fold(dataset, RowSums()) == expected
+        labelled = dataset.with_target(np.arange(N_ROWS) % 2)
+        assert engine.map_cells(labelled, is_in_place) == in_place
+
+    def test_what_a_lost_worker_held_is_computed_again(
+        self, engine: DaskEngine, persisted: Any, expected: Sums, tmp_path: Path
+    ) -> None:
+        dataset, mark = open_dataset(persisted), tmp_path / "died"
+        assert engine.fold(dataset, RowSums()) == expected
+        assert engine.fold(dataset, RowSums(partial(die_once, str(mark), 1200))) == expected
+        assert mark.exists()
+
+
+def is_in_place(cell: Cell, blocks: Iterator[Block]) -> bool:
+    """Whether all blocks of a cell are views of what a Dask worker of this process holds."""
+    held = [
+        value for worker in distributed.Worker._instances for value in dict(worker.data).values()
+    ]
+    arrays = [value for value in held if isinstance(value, np.ndarray)]
+    return all(any(np.shares_memory(block.X, array) for array in arrays) for block in blocks)
 
 
 class TestErrors:
@@ -592,7 +725,7 @@ class TestInterrupt:
 
 PROGRAM = """
 import pickle, sys, time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import getpid
 from pathlib import Path
 import distributed

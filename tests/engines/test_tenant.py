@@ -14,8 +14,8 @@ from scipy import sparse
 from shoal.data.block import Block
 from shoal.data.dataset import Dataset
 from shoal.data.open import open_dataset
-from shoal.engines import tenant as tenants
-from shoal.engines.tenant import Tenant, messages, recipe
+from shoal.engines.sent_rows import Recipe, RowNames, messages
+from shoal.engines.tenant import Tenant
 from shoal.exceptions import MemoryBudgetError
 
 N_ROWS = 150_000
@@ -72,9 +72,11 @@ def values_of(block: Block) -> dict[str, Any]:
 def furnished(dataset: Dataset, cells: list[int], memory_bytes: int = 10**9) -> Tenant:
     """A tenant that can read these cells, sent as over a wire."""
     tenant = Tenant(memory_bytes, n_threads=2)
-    tenant.receive("data", pickle.loads(pickle.dumps(recipe(dataset))))
-    for message in messages(dataset, [dataset.cells[index] for index in cells]):
-        tenant.receive_rows("data", pickle.loads(pickle.dumps(message)))
+    needed = RowNames().needed(dataset)
+    tenant.receive("data", pickle.loads(pickle.dumps(Recipe.of(dataset, needed))))
+    for rows in needed.values():
+        for message in messages(rows, rows.cells([dataset.cells[index] for index in cells])):
+            tenant.receive_rows(rows.name, pickle.loads(pickle.dumps(message)))
     return tenant
 
 
@@ -94,33 +96,6 @@ def test_rows_arrive_as_they_were(make: Callable[[np.ndarray], Dataset]) -> None
             expected = np.concatenate([block[name] for block in blocks])
             np.testing.assert_array_equal(found, expected)
             assert found.dtype == expected.dtype
-
-
-def test_a_recipe_holds_no_rows() -> None:
-    assert len(pickle.dumps(recipe(with_arrays(VALUES)))) < 5000
-
-
-def test_messages_are_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tenants, "_MESSAGE_BYTES", 100_000)
-    dataset = column_major(VALUES)
-    sent = [sum(piece.n_bytes for piece in m) for m in messages(dataset, dataset.cells)]
-    assert sum(sent) == VALUES.nbytes
-    assert max(sent) < 200_000
-
-
-def test_messages_cut_no_window(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tenants, "_MESSAGE_BYTES", 30_000)
-    dataset = replace(open_dataset(VALUES), window_rows=1000)
-    pieces = [piece for message in messages(dataset, dataset.cells) for piece in message]
-    starts = {piece.first_row - dataset.cells[piece.cell].first_row for piece in pieces}
-    assert len(starts) > 10
-    assert all(start % 1000 == 0 for start in starts)
-
-
-def test_columns_stay_together() -> None:
-    dataset = column_major(VALUES)
-    pieces = [piece for message in messages(dataset, dataset.cells) for piece in message]
-    assert all(piece.rows.flags.f_contiguous for piece in pieces)
 
 
 def test_more_rows_than_memory_are_refused() -> None:

@@ -60,7 +60,7 @@ class ArraySource(Source):
 
     def read(self, cell: Cell, columns: Sequence[int], max_rows: int) -> Iterator[Rows]:
         for start, stop in pieces(cell, max_rows):
-            yield _take_columns(_rows(self._X, start, stop), columns)
+            yield take_columns(_rows(self._X, start, stop), columns)
 
     def fingerprint(self) -> str:
         return self._fingerprint
@@ -167,7 +167,7 @@ def _rows(X: Matrix, start: int, stop: int) -> Matrix:
     return rows
 
 
-def _take_columns(X: Matrix, columns: Sequence[int]) -> Matrix:
+def take_columns(X: Matrix, columns: Sequence[int]) -> Matrix:
     """The columns at these positions, as a view where they are neighbours."""
     columns = list(columns)
     if columns == list(range(X.shape[1])):

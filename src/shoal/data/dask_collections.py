@@ -19,8 +19,9 @@ class DaskSource(Source):
     """Rows of a Dask collection; a cell is a row block of the array or frame.
 
     A row block is computed where it is read, from its own part of the graph, on the reading
-    thread: rows do not pass through the client. Blocks of persisted collections are fetched from
-    the workers that hold them. Unknown lengths are computed once, when the source is made.
+    thread: rows do not pass through the client. Blocks of persisted collections are read in place
+    by workers that hold them, and fetched by others. Unknown lengths are computed once, when the
+    source is made.
 
     Parameters
     ----------
@@ -52,20 +53,51 @@ class DaskSource(Source):
         return self._cells
 
     def read(self, cell: Cell, columns: Sequence[int], max_rows: int) -> Iterator[Rows]:
-        (number,) = cell.address
-        rows = self._parts[number].compute()
-        source = ArraySource(rows) if hasattr(rows, "reshape") else FrameSource(rows)
+        source = _in_memory(self._part(cell).compute())
         return source.read(replace(cell, first_row=0), columns, max_rows)
+
+    def reader_bytes(self, columns: Sequence[int]) -> int:
+        # A row block is computed whole, with all its columns.
+        row_bytes = sum(column.dtype.itemsize for column in self._columns)
+        return row_bytes * max((cell.n_rows for cell in self._cells), default=0)
+
+    def is_at_hand(self, cells: Sequence[Cell]) -> bool:
+        parts = [self._part(cell) for cell in cells]
+        return all(part.is_here and _in_memory(part.compute()).in_memory for part in parts)
+
+    def homes(self, client: Any) -> dict[int, str]:
+        """Address of a worker that holds the row block of each cell, by index of the cell.
+
+        Waits for row blocks that are still being computed. Cells are left out whose row block
+        nobody holds: it is computed where it is read.
+        """
+        pending = {
+            cell.index: future
+            for cell in self._cells
+            for future in [*self._part(cell).futures.values()][:1]
+            if future.client is not None
+        }
+        if not pending:
+            return {}
+        from distributed import wait
+
+        wait(list(pending.values()))
+        held = client.who_has(list(pending.values()))
+        found = {index: held.get(future.key, ()) for index, future in pending.items()}
+        return {index: addresses[0] for index, addresses in found.items() if addresses}
+
+    def _part(self, cell: Cell) -> "_Part":
+        (number,) = cell.address
+        return self._parts[number]
 
     def fingerprint(self) -> str:
         keys = [part.key for part in self._parts]
         return sha256(repr((keys, self._columns)).encode()).hexdigest()
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        futures = [future for part in self._parts for future in part.futures.values()]
-        if futures:
-            _bind(futures)
+
+def _in_memory(rows: Any) -> ArraySource | FrameSource:
+    """The rows of a computed row block."""
+    return ArraySource(rows) if hasattr(rows, "reshape") else FrameSource(rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +115,16 @@ class _Part:
         from distributed import Future
 
         return {key: task for key, task in self.tasks.items() if isinstance(task, Future)}
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the row block is in this process, and computing it only finds it."""
+        futures = self.futures
+        # Aliases alone have a target.
+        is_found = all(
+            key in futures or hasattr(task, "target") for key, task in self.tasks.items()
+        )
+        return bool(futures) and is_found and all(_here(f) is not None for f in futures.values())
 
     def compute(self) -> Any:
         """The row block."""
@@ -145,19 +187,17 @@ def _lay_cells(lengths: Sequence[int]) -> tuple[Cell, ...]:
     return tuple(cells)
 
 
-def _bind(futures: Sequence[Any]) -> None:
-    """Let futures that came here by pickle be fetched through the client of this process.
+def _bind(future: Any) -> None:
+    """Let a future that came here by pickle be fetched through the client of this process.
 
-    Where there is neither worker nor client, they stay as they are.
+    Where there is neither worker nor client, it stays as it is.
     """
     client = _client()
-    if client is None:
-        return
-    for future in futures:
+    if client is not None:
         future.bind_client(client)
-    # As Client.get_dataset does: the scheduler tells where keys are to those who want them.
-    keys = [future.key for future in futures]
-    client._send_to_scheduler({"op": "client-desires-keys", "keys": keys, "client": client.id})
+        # As Client.get_dataset does: the scheduler tells who wants it where a key is.
+        desired = {"op": "client-desires-keys", "keys": [future.key], "client": client.id}
+        client._send_to_scheduler(desired)
 
 
 def _client() -> Any:
@@ -172,7 +212,20 @@ def _client() -> Any:
         return workers[0]._get_client() if workers else None
 
 
+def _here(future: Any) -> Any:
+    """The value of a future that a worker in this process holds, where it lies; else None."""
+    from distributed import Worker
+
+    held = (worker.data.get(future.key) for worker in list(Worker._instances))
+    return next((value for value in held if value is not None), None)
+
+
 def _result(future: Any) -> Any:
+    here = _here(future)
+    if here is not None:
+        return here
+    if future.client is None:
+        _bind(future)
     if future.client is None:
         raise EngineError(
             "Rows of a persisted Dask collection are read where there is no Dask client. Use "

@@ -6,10 +6,11 @@ from hashlib import sha256
 from itertools import groupby
 
 from shoal._typing import Rows
-from shoal.data.source import Cell, Column, Source
+from shoal.data.derived_source import DerivedSource
+from shoal.data.source import Cell, Source
 
 
-class GroupedSource(Source):
+class GroupedSource(DerivedSource):
     """The rows of another source; a cell is a run of its cells, of about equal rows.
 
     Parameters
@@ -20,13 +21,9 @@ class GroupedSource(Source):
     """
 
     def __init__(self, origin: Source, n_groups: int) -> None:
-        self._origin, self._n_groups = origin, n_groups
-        self.in_memory, self.in_process = origin.in_memory, origin.in_process
-        self.is_sparse, self.density = origin.is_sparse, origin.density
-
-    @property
-    def columns(self) -> tuple[Column, ...]:
-        return self._origin.columns
+        super().__init__(origin)
+        self._n_groups = n_groups
+        self.in_memory = origin.in_memory
 
     def cells(self) -> Sequence[Cell]:
         return [
@@ -40,12 +37,15 @@ class GroupedSource(Source):
             for index, group in enumerate(self._groups)
         ]
 
+    def origin_cells(self, cell: Cell) -> Sequence[Cell]:
+        return self._groups[cell.index]
+
     def read(self, cell: Cell, columns: Sequence[int], max_rows: int) -> Iterator[Rows]:
         for member in self._groups[cell.index]:
             yield from self._origin.read(member, columns, max_rows)
 
-    def reader_bytes(self, columns: Sequence[int]) -> int:
-        return self._origin.reader_bytes(columns)
+    def is_at_hand(self, cells: Sequence[Cell]) -> bool:
+        return all(self._origin.is_at_hand(self._groups[cell.index]) for cell in cells)
 
     def fingerprint(self) -> str:
         return sha256(f"{self._origin.fingerprint()} in {self._n_groups}".encode()).hexdigest()

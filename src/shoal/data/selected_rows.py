@@ -7,11 +7,12 @@ from hashlib import sha256
 import numpy as np
 
 from shoal._typing import AnyArray, Rows
-from shoal.data.source import Cell, Column, Source
+from shoal.data.derived_source import DerivedSource
+from shoal.data.source import Cell, Source
 from shoal.data.windows import length
 
 
-class SelectedRows(Source):
+class SelectedRows(DerivedSource):
     """The rows of another source that a mask selects, in their order; its cells are kept.
 
     Parameters
@@ -22,17 +23,15 @@ class SelectedRows(Source):
     """
 
     def __init__(self, origin: Source, selected: AnyArray) -> None:
-        self._origin, self._selected = origin, selected
         # Not in_memory: what is read is a copy.
-        self.in_process = origin.in_process
-        self.is_sparse, self.density = origin.is_sparse, origin.density
-
-    @property
-    def columns(self) -> tuple[Column, ...]:
-        return self._origin.columns
+        super().__init__(origin)
+        self._selected = selected
 
     def cells(self) -> Sequence[Cell]:
         return [cell for cell, _ in self._cells]
+
+    def origin_cells(self, cell: Cell) -> Sequence[Cell]:
+        return [self._cells[cell.index][1]]
 
     def read(self, cell: Cell, columns: Sequence[int], max_rows: int) -> Iterator[Rows]:
         _, whole = self._cells[cell.index]
@@ -43,9 +42,6 @@ class SelectedRows(Source):
             first += n_rows
             if len(which):
                 yield [c[which] for c in rows] if isinstance(rows, list) else rows[which]
-
-    def reader_bytes(self, columns: Sequence[int]) -> int:
-        return self._origin.reader_bytes(columns)
 
     def fingerprint(self) -> str:
         digest = sha256(self._origin.fingerprint().encode())

@@ -116,6 +116,23 @@ class Source(ABC):
             The file is gone or is not the one that was opened.
         """
 
+    @property
+    def root(self) -> "Source":
+        """The source that reads: another one where this one only arranges its rows."""
+        return self
+
+    def root_cells(self, cell: Cell) -> Sequence[Cell]:
+        """The cells of ``root`` that the rows of a cell are read from."""
+        return [cell]
+
+    def over(self, root: "Source") -> "Source":
+        """The same source, but reading from `root`, which has the columns and cells of its own."""
+        return root
+
+    def is_at_hand(self, cells: Sequence[Cell]) -> bool:
+        """Whether reading these cells, in this process and now, costs no more than a view."""
+        return self.in_memory
+
     def reader_bytes(self, columns: Sequence[int]) -> int:
         """Memory that ``read`` takes at a time besides the rows it hands over.
 

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from shoal.data.dataset import Dataset
 from shoal.data.source import Cell
+from shoal.engines.sent_rows import DriverRows
 from shoal.exceptions import WorkersLostError
 
 logger = logging.getLogger("shoal")
@@ -37,8 +38,10 @@ class WorkerRecord:
         Of its tenant and lease; a process that takes the place of another gets a new one.
     lease : distributed.Future
         The task that keeps its tenant.
+    has_tenant, is_reachable : bool
+        Whether its tenant is there, and can be called without help of the scheduler.
     sent : dict of set
-        Cells that it can read, by token of the dataset.
+        What it has been sent: tokens of datasets, and names of rows with the indices of cells.
     preparing : asyncio.Lock
         Held while something is sent, so that no call overtakes what it needs.
     """
@@ -48,16 +51,50 @@ class WorkerRecord:
     name: str
     lease: Any
     has_tenant: bool = False
+    is_reachable: bool = False
     sent: dict[str, set[int]] = field(default_factory=dict)
     preparing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 @dataclass(eq=False, slots=True)
 class Layout:
-    """On which workers, by address, a dataset's cells live from pass to pass."""
+    """On which workers a dataset's cells live from pass to pass, and what these are sent for it.
 
+    Parameters
+    ----------
+    root_homes : dict
+        Address of the worker by index of the cell of the dataset's root source. All datasets
+        that come from it share this, and so the rows that workers hold.
+    rows : dict of DriverRows
+        What lives in the driver, by role.
+    token : str
+        Of the dataset.
+    homes : dict
+        Address of the worker by index of the dataset's cell.
+    """
+
+    root_homes: dict[int, str]
+    rows: Mapping[str, DriverRows]
     token: str = field(default_factory=lambda: uuid4().hex)
     homes: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def names(self) -> set[str]:
+        """What workers hold for the dataset is called so."""
+        return {self.token, *(rows.name for rows in self.rows.values())}
+
+    def settle(self, dataset: Dataset, n_threads: Mapping[str, int]) -> dict[int, str]:
+        """The homes of all cells, on workers with so many threads."""
+        roots = {cell.index: dataset.source.root_cells(cell) for cell in dataset.cells}
+        known = {
+            index: self.root_homes[cells[0].index]
+            for index, cells in roots.items()
+            if cells[0].index in self.root_homes
+        }
+        self.homes = balanced(dataset.cells, known | self.homes, n_threads)
+        for index, cells in roots.items():
+            self.root_homes.update({cell.index: self.homes[index] for cell in cells})
+        return self.homes
 
 
 class WorkerLostError(Exception):
@@ -75,7 +112,9 @@ class Cluster(Protocol):
 
     def await_removal(self, worker: WorkerRecord) -> None: ...
 
-    def pickled(self, argument: Any) -> bytes: ...
+    def is_present(self, worker: WorkerRecord) -> bool: ...
+
+    def pickled(self, argument: Any) -> Any: ...
 
     def start(self, call: Coroutine[Any, Any, Answer]) -> Future[Answer]: ...
 
@@ -83,7 +122,7 @@ class Cluster(Protocol):
         self, worker: WorkerRecord, dataset: Dataset, cells: Sequence[Cell]
     ) -> None: ...
 
-    async def work(self, worker: WorkerRecord, *where: Any) -> Any: ...
+    async def work(self, worker: WorkerRecord, method: str, argument: Any, *where: Any) -> Any: ...
 
     async def cancel(self, worker: WorkerRecord, running: str) -> None: ...
 
@@ -142,6 +181,8 @@ class ClusterPass(Generic[Answer]):
             call = self._finished()
             worker, cells = self._calls.pop(call)
             try:
+                if not call.done():
+                    raise WorkerLostError(worker.address)
                 return cells, call.result()
             except WorkerLostError as error:
                 self._lose(worker, cells, error)
@@ -149,12 +190,15 @@ class ClusterPass(Generic[Answer]):
                 self._resume()
 
     def _finished(self) -> Future[Answer]:
-        """The next call that ends."""
+        """The next call that ends, or one that will not: the scheduler has given up its worker."""
         while True:
             # An interrupt that comes just before a wait begins is not noticed within it.
             done = wait(self._calls, INTERRUPT_SECONDS, FIRST_COMPLETED).done
             if done:
                 return next(iter(done))
+            for call, (worker, _) in self._calls.items():
+                if not self._engine.is_present(worker):
+                    return call
 
     def _start(self, worker: WorkerRecord, cells: list[Cell]) -> None:
         self._calls[self._engine.start(self._call(worker, cells))] = (worker, cells)
@@ -163,8 +207,8 @@ class ClusterPass(Generic[Answer]):
         await self._engine.prepare(worker, self._dataset, cells)
         token = self._engine.layout(self._dataset).token
         indices = [cell.index for cell in cells]
-        where = (worker.name, self._method, self._name, token, indices)
-        answer: Answer = await self._engine.work(worker, *where, self._argument)
+        where = (self._name, token, indices)
+        answer: Answer = await self._engine.work(worker, self._method, self._argument, *where)
         return answer
 
     def _lose(self, worker: WorkerRecord, cells: list[Cell], error: WorkerLostError) -> None:
@@ -197,7 +241,7 @@ class ClusterPass(Generic[Answer]):
         self._workers = self._engine.workers()
         layout = self._engine.layout(self._dataset)
         n_threads = {address: worker.n_threads for address, worker in self._workers.items()}
-        layout.homes = self._homes = balanced(self._dataset.cells, layout.homes, n_threads)
+        self._homes = layout.settle(self._dataset, n_threads)
 
     def __enter__(self) -> Self:
         return self
@@ -213,6 +257,9 @@ def balanced(
 ) -> dict[int, str]:
     """A worker for each cell: the one it lives on as long as rows a thread stay balanced.
 
+    Cells that live nowhere yet go to the worker of the cell before them, up to an equal share:
+    groups of cells that follow each other then find their rows in one place.
+
     Parameters
     ----------
     cells : sequence of Cell
@@ -226,34 +273,59 @@ def balanced(
     homes : dict
         Moving any one cell would not lower the load of the worker with the most rows a thread.
     """
-    # Loads are whole numbers, so that what is moved to and fro adds up.
-    unit = lcm(*n_threads.values())
-    weight = {address: unit // n for address, n in sorted(n_threads.items())}
-    held: dict[str, list[Cell]] = {address: [] for address in weight}
-    load = dict.fromkeys(weight, 0)
-
-    def lightest(cell: Cell) -> tuple[int, str]:
-        return min((load[there] + cell.n_rows * weight[there], there) for there in held)
-
-    def move(cell: Cell, address: str) -> None:
-        held[address].append(cell)
-        load[address] += cell.n_rows * weight[address]
-
+    loads = _Loads(n_threads)
+    living = {index: home for index, home in homes.items() if home in n_threads}
     for cell in cells:
-        if homes.get(cell.index) in held:
-            move(cell, homes[cell.index])
-    homeless = (cell for cell in cells if homes.get(cell.index) not in held)
-    for cell in sorted(homeless, key=lambda cell: -cell.n_rows):
-        move(cell, lightest(cell)[1])
+        if cell.index in living:
+            loads.put(cell, living[cell.index])
+    share = loads.unit * sum(cell.n_rows for cell in cells) / sum(n_threads.values())
+    before = min(n_threads)
+    for cell in cells:
+        if cell.index in living:
+            before = living[cell.index]
+            continue
+        middle = loads.load[before] + cell.n_rows * loads.weight[before] / 2
+        before = before if middle <= share else loads.lightest_with(cell)[1]
+        loads.put(cell, before)
     while True:
-        fullest = max(held, key=load.__getitem__)
-        cell = min(held[fullest], key=lambda cell: cell.n_rows)
-        after, there = lightest(cell)
-        if after >= load[fullest]:
-            return {cell.index: address for address, cells in held.items() for cell in cells}
-        held[fullest].remove(cell)
-        load[fullest] -= cell.n_rows * weight[fullest]
-        move(cell, there)
+        fullest = loads.fullest()
+        cell = min(loads.held[fullest], key=lambda cell: cell.n_rows)
+        after, there = loads.lightest_with(cell)
+        if after >= loads.load[fullest]:
+            return {cell.index: home for home, cells in loads.held.items() for cell in cells}
+        loads.take(cell, fullest)
+        loads.put(cell, there)
+
+
+class _Loads:
+    """Cells of each worker and its rows a thread, as whole numbers: what is moved adds up.
+
+    Parameters
+    ----------
+    n_threads : dict
+        By address.
+    """
+
+    def __init__(self, n_threads: Mapping[str, int]) -> None:
+        self.unit = lcm(*n_threads.values())
+        self.weight = {address: self.unit // n for address, n in sorted(n_threads.items())}
+        self.held: dict[str, list[Cell]] = {address: [] for address in self.weight}
+        self.load = dict.fromkeys(self.weight, 0)
+
+    def put(self, cell: Cell, address: str) -> None:
+        self.held[address].append(cell)
+        self.load[address] += cell.n_rows * self.weight[address]
+
+    def take(self, cell: Cell, address: str) -> None:
+        self.held[address].remove(cell)
+        self.load[address] -= cell.n_rows * self.weight[address]
+
+    def fullest(self) -> str:
+        return max(self.load, key=self.load.__getitem__)
+
+    def lightest_with(self, cell: Cell) -> tuple[int, str]:
+        """The least load that a worker has with one more cell, and which."""
+        return min((self.load[a] + cell.n_rows * self.weight[a], a) for a in self.held)
 
 
 def _deadly_message(cells: Sequence[Cell]) -> str:

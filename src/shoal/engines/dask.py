@@ -2,10 +2,8 @@
 
 Each worker reads, decodes and keeps its own cells from one pass to the next, folds them with its
 own threads, and sends back one partial a pass; the driver merges these. What a worker keeps is
-its *tenant*, made and addressed through Dask's channel for functions run beside tasks: two
-calls there took 4 ms where two tasks, on their way through queues, took 40. Beside each tenant
-lives a *lease*, a Dask task that waits: while it does, the scheduler counts the worker as busy;
-when it is cancelled, or the driver is gone, the tenant goes too.
+its *tenant*, which is called beside Dask's tasks (`shoal.engines.channel`): these took ten times as
+long on their way through queues.
 
 Only the driver decides: tenants answer calls, and a call whose worker dies is made again
 elsewhere for the same cells.
@@ -22,26 +20,25 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
 from functools import reduce
 from operator import or_
-from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
 from shoal.callbacks import row_counter
 from shoal.data.block import Block
+from shoal.data.dask_collections import DaskSource
 from shoal.data.dataset import Dataset
-from shoal.data.plan import available_memory_bytes, memory_bytes, threads
-from shoal.data.source import Cell
-from shoal.engines import tenant as tenancy
-from shoal.engines.cluster_pass import ClusterPass, Layout, WorkerLostError, WorkerRecord
+from shoal.data.plan import memory_bytes, threads
+from shoal.data.source import Cell, Source
+from shoal.engines.channel import LEASE_SECONDS, Channel, Parcel, stay
+from shoal.engines.cluster_pass import ClusterPass, Layout, WorkerRecord
 from shoal.engines.engine import Engine
+from shoal.engines.sent_rows import DriverRows, Recipe, RowNames, messages
 from shoal.engines.statistic import Statistic
-from shoal.engines.tenant import Tenant, messages, recipe, tenants
 from shoal.exceptions import ClusterUnreachableError, EngineError, WorkersLostError
 
 if TYPE_CHECKING:
-    from distributed import Client, LocalCluster, Worker
+    from distributed import Client, LocalCluster
     from distributed.deploy.cluster import Cluster
 
 logger = logging.getLogger("shoal")
@@ -54,16 +51,18 @@ Result = TypeVar("Result")
 CONNECT_TIMEOUT_SECONDS = 8.0
 WORKERS_TIMEOUT_SECONDS = 60.0
 
-#: How soon a worker notices that its driver has died.
-LEASE_SECONDS = 1.0
+#: How soon a pass uses workers that have joined. Those that are gone do not answer.
+CENSUS_SECONDS = 0.25
 
 
 class DaskEngine(Engine):
     """Runs passes on the workers of a Dask cluster.
 
-    Workers read their own cells from files; rows that live in this process are sent to them
-    once, and again where a worker that had them dies. The cell is the unit that is given to a
-    worker, so files of few row groups keep few workers busy.
+    Workers read their own cells from files, and those of a persisted Dask collection where they
+    lie. Rows that live in this process are sent to them once, and again where a worker that had
+    them dies: all datasets that come from the same source share them. They stay while a dataset
+    that uses them does, and then until rows of another source are worked with. The cell is the
+    unit that is given to a worker, so files of few row groups keep few workers busy.
 
     A worker that dies costs time: its cells are folded again by the others within the same pass.
     Workers that join are used from the next pass on.
@@ -106,7 +105,11 @@ class DaskEngine(Engine):
         super().__init__()
         self._memory = None if memory is None else memory_bytes(memory)
         self._layouts: WeakKeyDictionary[Dataset, Layout] = WeakKeyDictionary()
+        self._homes: WeakKeyDictionary[Source, dict[int, str]] = WeakKeyDictionary()
+        self._names = RowNames()
         self._workers: dict[str, WorkerRecord] = {}
+        self._census: dict[str, int] = {}
+        self._census_ends = 0.0
         self._is_closed = self._scheduler_is_lost = False
         with ExitStack() as stack:
             target = client_or_address_or_cluster
@@ -115,6 +118,7 @@ class DaskEngine(Engine):
                 self._memory = self._memory or memory_bytes(None) // len(target.workers)
             self._client: Any = stack.enter_context(_connection(target))
             self._address: str = self._client.scheduler.address
+            self._channel = Channel(self._client)
             self._stack = stack.pop_all()
 
     def fold(self, dataset: Dataset, statistic: Statistic[Partial, Result]) -> Result:
@@ -152,7 +156,7 @@ class DaskEngine(Engine):
             return
         self._is_closed = True
         self._layouts.clear()
-        self._everywhere(lambda worker: self.run(worker, tenancy.close_tenant, worker.name))
+        self._everywhere(self._channel.close)
         self._await_leases()
         for worker in list(self._workers.values()):
             self.dismiss(worker)
@@ -160,7 +164,12 @@ class DaskEngine(Engine):
 
     def layout(self, dataset: Dataset) -> Layout:
         """Where the cells of `dataset` live."""
-        return self._layouts.setdefault(dataset, Layout())
+        if dataset not in self._layouts:
+            root = dataset.source.root
+            if root not in self._homes:
+                self._homes[root] = self._found(root)
+            self._layouts[dataset] = Layout(self._homes[root], self._names.needed(dataset))
+        return self._layouts[dataset]
 
     def workers(self) -> Mapping[str, WorkerRecord]:
         """The workers that are there now, by address; waits for one."""
@@ -176,7 +185,9 @@ class DaskEngine(Engine):
 
     def dismiss(self, worker: WorkerRecord) -> None:
         """Count no longer on a worker, nor on anything it holds."""
+        self._census_ends = 0.0
         worker.lease.release()
+        self._channel.forget(worker)
         if self._workers.get(worker.address) is worker:
             del self._workers[worker.address]
 
@@ -186,81 +197,69 @@ class DaskEngine(Engine):
         while worker.address in self._n_threads() and time.monotonic() < patience:
             time.sleep(0.05)
 
+    def is_present(self, worker: WorkerRecord) -> bool:
+        """Whether the scheduler still counts on a worker."""
+        return worker.address in self._n_threads()
+
     def start(self, call: Coroutine[Any, Any, Answer]) -> Future[Answer]:
         """Run a coroutine beside this thread."""
         return asyncio.run_coroutine_threadsafe(call, self._client.loop.asyncio_loop)
 
-    async def run(
-        self,
-        worker: WorkerRecord,
-        function: Callable[..., Coroutine[Any, Any, Any]],
-        *arguments: Any,
-    ) -> Any:
-        """What `function` returns on a worker, or raised there; or who is gone."""
+    def pickled(self, argument: Any) -> Parcel:
+        """The argument of a pass, pickled once for all workers."""
+        return Parcel.of((argument,))
+
+    async def work(self, worker: WorkerRecord, method: str, argument: Parcel, *where: Any) -> Any:
+        """What a method of a worker's tenant returns."""
         try:
-            answers = await self._client.run(
-                function,
-                *arguments,
-                workers=[worker.address],
-                on_error="return",
-                asynchronous=True,
-            )
+            return await self._channel.call(worker, method, argument, *where)
         except OSError as error:
             raise self._lose_scheduler() from error
-        answer = answers[worker.address]
-        if isinstance(answer, OSError):
-            raise WorkerLostError(worker.address) from answer
-        if isinstance(answer, Exception):
-            raise EngineError(
-                f"The worker at {worker.address} cannot run Shoal: {answer!r}. Is the same "
-                "version installed there?"
-            ) from answer
-        if isinstance(answer, tenancy.Raised):
-            raise answer.error
-        return answer
-
-    def pickled(self, argument: Any) -> bytes:
-        """The argument of a pass, classes and functions of a notebook included."""
-        from distributed.protocol.pickle import dumps
-
-        pickled: bytes = dumps(argument)
-        return pickled
-
-    async def work(self, worker: WorkerRecord, *where: Any) -> Any:
-        """What a method of a worker's tenant returns whose last argument is pickled."""
-        return await self.run(worker, _work, *where)
-
-    async def _ask(self, worker: WorkerRecord, method: str, *arguments: Any) -> Any:
-        """What a method of a worker's tenant returns."""
-        return await self.run(worker, tenancy.call_tenant, worker.name, method, *arguments)
 
     async def cancel(self, worker: WorkerRecord, running: str) -> None:
         """Stop what a worker does for a pass."""
-        await self._ask(worker, "cancel", running)
+        await self.work(worker, "cancel", Parcel.of((running,)))
 
     async def prepare(self, worker: WorkerRecord, dataset: Dataset, cells: Sequence[Cell]) -> None:
         """Tell a worker what it may forget, and what it lacks to read these cells."""
-        token = self.layout(dataset).token
+        layout = self.layout(dataset)
         async with worker.preparing:
             if not worker.has_tenant:
-                await self.run(worker, _open, worker.name, self._memory)
+                await self._channel.open(worker, self._memory)
                 worker.has_tenant = True
-            in_use = {layout.token for layout in list(self._layouts.values())}
-            await self._forget(worker, worker.sent.keys() - in_use)
-            if token not in worker.sent:
-                await self._ask(worker, "receive", token, recipe(dataset))
-            sent = worker.sent.setdefault(token, set())
-            lacking = [cell for cell in cells if cell.index not in sent]
-            for pieces in messages(dataset, lacking):
-                await self._ask(worker, "receive_rows", token, pieces)
-            sent.update(cell.index for cell in lacking)
+            await self._forget(worker, worker.sent.keys() - self._in_use(dataset))
+            if layout.token not in worker.sent:
+                recipe = Recipe.of(dataset, layout.rows)
+                await self.work(worker, "receive", Parcel.of((layout.token, recipe)))
+                worker.sent[layout.token] = set()
+            for rows in layout.rows.values():
+                await self._send(worker, rows, cells)
 
-    async def _forget(self, worker: WorkerRecord, tokens: Set[str]) -> None:
-        tokens = tokens & worker.sent.keys()
-        if tokens:
-            await self._ask(worker, "forget", tokens)
-        for token in tokens:
-            del worker.sent[token]
+    def _in_use(self, dataset: Dataset) -> set[str]:
+        """What workers are to keep while they work with `dataset`."""
+        layouts = list(self._layouts.values())
+        return self._names.of(dataset.source).union(*(layout.names for layout in layouts))
+
+    async def _send(self, worker: WorkerRecord, rows: DriverRows, cells: Sequence[Cell]) -> None:
+        """Send those rows of these cells that a worker lacks."""
+        sent = worker.sent.setdefault(rows.name, set())
+        lacking = [cell for cell in rows.cells(cells) if cell.index not in sent]
+        for pieces in messages(rows, lacking):
+            await self.work(worker, "receive_rows", Parcel.of((rows.name, pieces)))
+        sent.update(cell.index for cell in lacking)
+
+    async def _forget(self, worker: WorkerRecord, names: Set[str]) -> None:
+        names = names & worker.sent.keys()
+        if names:
+            await self.work(worker, "forget", Parcel.of((names,)))
+        for name in names:
+            del worker.sent[name]
+
+    def _found(self, root: Source) -> dict[int, str]:
+        """Where rows of a persisted collection lie: addresses by index of the cell."""
+        if not isinstance(root, DaskSource):
+            return {}
+        return root.homes(self._client)
 
     def _answers(self, dataset: Dataset, method: str, argument: Any) -> Iterator[Any]:
         """What each worker answers for all its cells, as soon as it does."""
@@ -275,13 +274,15 @@ class DaskEngine(Engine):
     def _hire(self, address: str, n_threads: int) -> WorkerRecord:
         name = f"shoal-{uuid4().hex}"
         lease = self._client.submit(
-            _stay, name, self._memory, key=name, workers=[address], pure=False
+            stay, name, self._memory, key=name, workers=[address], pure=False
         )
         return WorkerRecord(address, n_threads, name, lease)
 
     def _present(self) -> dict[str, int]:
         """Threads of each worker by address; waits until there is one."""
-        n_threads = self._n_threads()
+        n_threads = self._census
+        if not n_threads or time.monotonic() > self._census_ends:
+            n_threads = self._n_threads()
         if not n_threads:
             with suppress(TimeoutError):
                 self._client.wait_for_workers(1, timeout=WORKERS_TIMEOUT_SECONDS)
@@ -298,7 +299,9 @@ class DaskEngine(Engine):
         if not self._is_connected:
             raise self._lose_scheduler()
         try:
-            return dict(self._client.nthreads())
+            self._census = dict(self._client.nthreads())
+            self._census_ends = time.monotonic() + CENSUS_SECONDS
+            return self._census
         except (OSError, RuntimeError) as error:
             raise self._lose_scheduler() from error
 
@@ -331,12 +334,6 @@ class DaskEngine(Engine):
 
     def __repr__(self) -> str:
         return f"<DaskEngine on {self._address}>"
-
-
-def _unpickled(argument: bytes) -> Any:
-    from distributed.protocol.pickle import loads
-
-    return loads(argument)
 
 
 @contextmanager
@@ -396,6 +393,8 @@ _DEPLOY_CONFIG = {"distributed.deploy.lost-worker-timeout": "5 minutes"}
 
 _WORKER_CONFIG = {
     "distributed.worker.http.routes": [],
+    # It looks at all threads a hundred times a second, for a dashboard that is not there.
+    "distributed.worker.profile.enabled": False,
     # Imported by the first call, Shoal would keep a worker from showing signs of life.
     "distributed.worker.preload": [__name__],
 }
@@ -443,58 +442,3 @@ def _greet(address: str) -> None:
             "certificates: give these in Dask's configuration (distributed.comm.tls), or give "
             "DaskEngine a distributed.Client made with security=..."
         ) from error
-
-
-# What follows runs on workers.
-
-
-_opening = Lock()
-
-
-async def _open(name: str, memory: int | None, dask_worker: "Worker") -> None:
-    """Make the tenant of that name, unless its lease has."""
-    _tenant(name, memory, dask_worker)
-
-
-async def _work(name: str, method: str, *arguments: Any) -> Any:
-    """What a method of a tenant returns whose last argument is pickled."""
-    return await asyncio.to_thread(
-        tenancy.answer_of, name, method, lambda: (*arguments[:-1], _unpickled(arguments[-1]))
-    )
-
-
-def _tenant(name: str, memory: int | None, worker: "Worker") -> Tenant:
-    """The tenant of that name, made if there is none."""
-    with _opening:
-        if name not in tenants:
-            memory = _worker_memory_bytes(worker) if memory is None else memory
-            directory = Path(worker.local_directory)
-            tenants[name] = Tenant(memory, worker.state.nthreads, directory)
-        return tenants[name]
-
-
-def _worker_memory_bytes(worker: "Worker") -> int:
-    """Half of what Dask lets a worker use, or of what is available if that is less."""
-    available = available_memory_bytes()
-    return min(worker.memory_manager.memory_limit or available, available) // 2
-
-
-def _stay(name: str, memory: int | None) -> None:
-    """Keep a tenant until the driver lets go of this task, or is gone itself."""
-    from distributed import get_worker, secede
-
-    worker = get_worker()
-    secede()
-    tenant = _tenant(name, memory, worker)
-    while _is_wanted(name, worker) and not tenant.closed.wait(LEASE_SECONDS):
-        pass
-    tenants.pop(name, None)
-    tenant.close()
-
-
-def _is_wanted(task: str, worker: "Worker") -> bool:
-    from distributed.core import Status
-
-    state = worker.state.tasks.get(task)
-    is_leaving = worker.status in {Status.closing, Status.closed, Status.failed}
-    return state is not None and state.state != "cancelled" and not is_leaving

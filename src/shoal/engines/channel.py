@@ -1,0 +1,240 @@
+"""Calls from a driver to what it keeps on workers, beside Dask's tasks.
+
+Each worker answers calls for its tenants by a handler of its own, on connections that the driver
+opens to it and keeps: a call there and back takes half the time that it takes through the
+scheduler, arrays travel from where they lie to where they stay, and what one worker is sent does
+not wait for another. Where the driver cannot reach a worker, the scheduler passes calls on.
+
+Beside each tenant lives a *lease*, a Dask task that waits: while it does, the scheduler counts the
+worker as busy; when it is cancelled, or the driver is gone, the tenant goes too.
+"""
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import PickleBuffer
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from shoal.data.plan import available_memory_bytes
+from shoal.engines.cluster_pass import WorkerLostError, WorkerRecord
+from shoal.engines.tenant import Tenant, tenants
+from shoal.exceptions import EngineError
+
+if TYPE_CHECKING:
+    from distributed import Client, Worker
+
+logger = logging.getLogger("shoal")
+
+#: How long the driver tries to reach a worker before it lets the scheduler pass calls on.
+REACH_SECONDS = 5.0
+
+#: How soon a worker notices that its driver has died.
+LEASE_SECONDS = 1.0
+
+_OPERATION = "shoal"
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """Something pickled; the memory of its arrays stands beside, to be sent without a copy."""
+
+    pickled: bytes
+    buffers: list[Any]
+
+    @classmethod
+    def of(cls, content: Any) -> "Parcel":
+        """`content` pickled, classes and functions of a notebook included."""
+        from distributed.protocol.pickle import dumps
+
+        buffers: list[PickleBuffer] = []
+        return cls(dumps(content, buffer_callback=buffers.append), buffers)
+
+    @property
+    def content(self) -> Any:
+        from distributed.protocol.pickle import loads
+
+        return loads(self.pickled, buffers=self.buffers)
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """What a call raised, with the traceback told in a note: frames do not travel."""
+
+    error: Exception
+
+
+class Channel:
+    """Calls to the tenants of all workers.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        A connection of our own to the scheduler.
+    """
+
+    def __init__(self, client: "Client") -> None:
+        self._client: Any = client
+
+    async def open(self, worker: WorkerRecord, memory_bytes: int | None) -> None:
+        """Make a worker's tenant, unless its lease has, and find the way there."""
+        await self._relayed(worker, _open, worker.name, memory_bytes)
+        try:
+            async with asyncio.timeout(REACH_SECONDS):
+                await self._direct(worker, "greet", Parcel.of(()))
+            worker.is_reachable = True
+        except (OSError, TimeoutError):
+            logger.info("The scheduler passes on all calls to the worker at %s", worker.address)
+
+    async def call(self, worker: WorkerRecord, method: str, arguments: Parcel, *where: Any) -> Any:
+        """What a method of a worker's tenant returns, or raises.
+
+        Parameters
+        ----------
+        worker : WorkerRecord
+        method : str
+        arguments : Parcel
+            A tuple: its last ones. They can be pickled once for many workers.
+        *where : str or list of int
+            Its first ones.
+
+        Raises
+        ------
+        WorkerLostError
+            Nobody answers.
+        Exception
+            What the method has raised.
+        """
+        way = self._direct if worker.is_reachable else self._passed_on
+        try:
+            answer = await way(worker, method, arguments, *where)
+        except OSError as error:
+            raise WorkerLostError(worker.address) from error
+        content = answer.content
+        if isinstance(content, Raised):
+            raise content.error
+        return content
+
+    async def close(self, worker: WorkerRecord) -> None:
+        """Close a worker's tenant, if it is there."""
+        await self._relayed(worker, _close, worker.name)
+
+    def forget(self, worker: WorkerRecord) -> None:
+        """Let go of the connections to a worker that is lost, and of calls that wait there."""
+        self._client.loop.add_callback(self._client.rpc.remove, worker.address)
+
+    async def _direct(
+        self, worker: WorkerRecord, method: str, arguments: Parcel, *where: Any
+    ) -> Parcel:
+        from distributed.protocol import ToPickle
+
+        operation = getattr(self._client.rpc(worker.address), _OPERATION)
+        answer: Parcel | None = await operation(
+            name=worker.name, method=method, where=where, arguments=ToPickle(arguments)
+        )
+        if answer is None:
+            raise WorkerLostError("Another process has taken its place.")
+        return answer
+
+    async def _passed_on(
+        self, worker: WorkerRecord, method: str, arguments: Parcel, *where: Any
+    ) -> Parcel:
+        answer: Parcel = await self._relayed(worker, _answer, worker.name, method, where, arguments)
+        return answer
+
+    async def _relayed(
+        self, worker: WorkerRecord, function: Callable[..., Coroutine[Any, Any, Any]], *args: Any
+    ) -> Any:
+        """What `function` returns on a worker, called through the scheduler."""
+        answers = await self._client.run(
+            function, *args, workers=[worker.address], on_error="return", asynchronous=True
+        )
+        answer = answers[worker.address]
+        if isinstance(answer, OSError):
+            raise WorkerLostError(worker.address) from answer
+        if isinstance(answer, Exception):
+            raise EngineError(
+                f"The worker at {worker.address} cannot run Shoal: {answer!r}. Is the same "
+                "version installed there?"
+            ) from answer
+        return answer
+
+
+# What follows runs on workers.
+
+
+_opening = Lock()
+
+
+async def _open(name: str, memory_bytes: int | None, dask_worker: "Worker") -> None:
+    """Make the tenant of that name, unless its lease has, and answer calls from now on."""
+    _tenant(name, memory_bytes, dask_worker)
+    dask_worker.handlers[_OPERATION] = _handle
+
+
+async def _close(name: str) -> None:
+    """Close the tenant of that name, if it is there."""
+    if (tenant := tenants.pop(name, None)) is not None:
+        await asyncio.to_thread(tenant.close)
+
+
+async def _handle(name: str, method: str, where: tuple[Any, ...], arguments: Parcel) -> Any:
+    """The answer to a call of `Channel`."""
+    from distributed.protocol import ToPickle
+
+    return ToPickle(await _answer(name, method, where, arguments))
+
+
+async def _answer(name: str, method: str, where: tuple[Any, ...], arguments: Parcel) -> Parcel:
+    """What a method of a tenant returns, or `Raised`; the event loop goes on meanwhile."""
+    return await asyncio.to_thread(_called, name, method, where, arguments)
+
+
+def _called(name: str, method: str, where: tuple[Any, ...], arguments: Parcel) -> Parcel:
+    try:
+        if name not in tenants:
+            raise WorkerLostError("Another process has taken its place.")
+        return Parcel.of(getattr(tenants[name], method)(*where, *arguments.content))
+    except Exception as error:  # noqa: BLE001 - raised again in the driver
+        error.add_note(f"On a worker:\n{traceback.format_exc()}")
+        return Parcel.of(Raised(error))
+
+
+def _tenant(name: str, memory_bytes: int | None, worker: "Worker") -> Tenant:
+    """The tenant of that name, made if there is none."""
+    with _opening:
+        if name not in tenants:
+            memory_bytes = memory_bytes or _worker_memory_bytes(worker)
+            directory = Path(worker.local_directory)
+            tenants[name] = Tenant(memory_bytes, worker.state.nthreads, directory)
+        return tenants[name]
+
+
+def _worker_memory_bytes(worker: "Worker") -> int:
+    """Half of what Dask lets a worker use, or of what is available if that is less."""
+    available = available_memory_bytes()
+    return min(worker.memory_manager.memory_limit or available, available) // 2
+
+
+def stay(name: str, memory_bytes: int | None) -> None:
+    """Keep a tenant until the driver lets go of this task, or is gone itself."""
+    from distributed import get_worker, secede
+
+    worker = get_worker()
+    secede()
+    tenant = _tenant(name, memory_bytes, worker)
+    while _is_wanted(name, worker) and not tenant.closed.wait(LEASE_SECONDS):
+        pass
+    tenants.pop(name, None)
+    tenant.close()
+
+
+def _is_wanted(task: str, worker: "Worker") -> bool:
+    from distributed.core import Status
+
+    state = worker.state.tasks.get(task)
+    is_leaving = worker.status in {Status.closing, Status.closed, Status.failed}
+    return state is not None and state.state != "cancelled" and not is_leaving
