@@ -58,7 +58,9 @@ def test_groups_without_rows_come_last():
     queries = blobs(5)
     some = bounds(queries, np.vstack([queries[:1], blobs(3) + 50]), np.array([-np.inf, 1, 1, 1]))
     assert not some.nearest(3)[:, 0].any()
-    assert not some.within(np.full(5, 1e300))[:, 0].any()
+    for reach in (1e300, np.inf):
+        assert not some.within(np.full(5, reach))[:, 0].any()
+        assert not some.still_within(np.full(5, reach), np.arange(5), 0).any()
 
 
 @pytest.mark.parametrize("exact_order", [False, True])

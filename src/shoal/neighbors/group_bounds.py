@@ -47,8 +47,9 @@ class GroupBounds:
         self.distances = distances(queries, centers)
         # Of a distance that overflowed nothing is known, so that it rules no group out.
         self.distances[np.isinf(self.distances)] = np.nan
-        self.distances[:, np.isneginf(radii)] = np.inf
-        self._radii = radii
+        is_empty = np.isneginf(radii)
+        self.distances[:, is_empty] = np.inf
+        self._radii = np.where(is_empty, 0.0, radii)
 
     def nearest(self, n_groups: int | None, which: Any = slice(None)) -> AnyArray:
         """Which groups have the nearest centres, so many of each query; None: all of them.
