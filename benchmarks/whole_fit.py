@@ -6,11 +6,14 @@ from functools import partial
 import numpy as np
 from blobs import Shape, blobs, inertia
 from harness import Goal, Options, Row, interleaved, medians, progress, seconds
-from peers import SHOAL_AUTO, SKLEARN, SKLEARNEX, Fit, Fitted, equal_threads, installed
+from peers import SHOAL_AUTO, SKLEARN, Fit, Fitted, equal_threads, installed
 
 SHAPES = (Shape(1_000_000, 16, 64), Shape(500_000, 64, 256))
 MAX_ITER = 2000
-TOL = 1e-4
+
+#: Until no label changes: a tolerance ends float32 fits on a plateau where one rounding decides how
+#: long they stay. -intelex, which looks at centres alone, has no such end.
+TOL = 0.0
 TARGET = 8.0
 INERTIA_TARGET = 1e-6
 
@@ -28,7 +31,7 @@ def rows(options: Options) -> Iterator[Row]:
 def _rows(shape: Shape, repetitions: int) -> Iterator[Row]:
     progress(f"{shape}: drawing rows")
     X, centers = blobs(shape)
-    names = (SHOAL_AUTO, SKLEARN, SKLEARNEX)
+    names = (SHOAL_AUTO, SKLEARN)
     found: dict[str, Fitted] = {}
     times = interleaved(
         {
