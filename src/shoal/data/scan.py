@@ -107,7 +107,7 @@ class OrderedScan(Scan[Block]):
         self._blocks.close()
 
     def _in_order(self, found: Sequence[Found]) -> Generator[Block | None]:
-        kept = self._store.kept(place for place in found if not isinstance(place, Cell))
+        kept = self._store.kept(found)
         for place in found:
             if isinstance(place, Cell):
                 yield from self._store.read(place, keep=False)
@@ -156,7 +156,7 @@ class CellScan(Scan[tuple[Cell, Generator[Block]]]):
             with self._readers:
                 yield from self._store.read(cell, keep=self._keep)
         else:
-            kept = self._store.kept(place for place in found if not isinstance(place, Cell))
+            kept = self._store.kept(found)
             # Not a loop, whose variable would hold one block while the next one is read.
             yield from iter(kept.take, None)
 

@@ -149,8 +149,9 @@ class BlockStore:
             # What was kept of it before, or now if it was not read to its end.
             self._forget(kept)
 
-    def kept(self, places: Iterable[Block | StoredBlock]) -> "KeptBlocks":
-        """Blocks that `find` has found, to be taken in this order."""
+    def kept(self, found: Iterable[Found]) -> "KeptBlocks":
+        """The blocks among what `find` has found, to be taken in this order."""
+        places = (place for place in found if not isinstance(place, Cell))
         return KeptBlocks(places, self._cache, self._buffers)
 
     def _next_direction(self) -> int:
