@@ -6,6 +6,7 @@ from shoal.exceptions import ParameterError
 from shoal.neighbors.brute import Brute
 from shoal.neighbors.database import Database
 from shoal.neighbors.group_centers import centers_of, row_sample
+from shoal.neighbors.group_index import GroupIndex
 from shoal.neighbors.grouped_blocks import GroupedBlocks
 from shoal.neighbors.grouped_rows import GroupedRows
 from shoal.neighbors.hnsw import HNSW
@@ -47,13 +48,13 @@ def build_index(
     leaf_size : int
     n_probe : int, default=None
     """
-    if n_probe is not None and algorithm != GroupedRows.name:
+    if n_probe is not None and algorithm != GroupIndex.name:
         raise ParameterError(
             f"n_probe={n_probe} is for algorithm='partition', which has groups to probe, not for "
             f"{algorithm!r}. Set one of them."
         )
     if algorithm != "auto":
-        index = _grouping() if algorithm == GroupedRows.name else _INDEXES[algorithm]
+        index = _grouping() if algorithm == GroupIndex.name else _INDEXES[algorithm]
         return index.build(database, metric, leaf_size=leaf_size, n_probe=n_probe)
     if metric.is_euclidean and database.is_dense:
         if _suits_a_tree(database):
@@ -71,7 +72,7 @@ def _suits_a_tree(database: Database) -> bool:
     return is_here and database.n_rows >= least
 
 
-def _grouping() -> type[GroupedRows] | type[GroupedBlocks]:
+def _grouping() -> type[GroupIndex]:
     """What groups rows: a copy of them in this process, or in the engine's blocks elsewhere."""
     return GroupedRows if isinstance(current_engine(), LocalEngine) else GroupedBlocks
 

@@ -103,7 +103,7 @@ class Database:
         n_neighbors : int
         metric : Metric
         """
-        best = self.reduced_nearest(queries, n_neighbors, metric, lambda nearest: nearest)
+        best = self.reduced_nearest(queries, n_neighbors, metric)
         return Neighbors(metric.distances(best.distances), best.rows)
 
     def reduced_nearest(
@@ -111,7 +111,7 @@ class Database:
         queries: AnyArray,
         n_neighbors: int,
         metric: Metric,
-        found_by: Callable[[NearestRows], Statistic[Any, Neighbors]],
+        found_by: Callable[[NearestRows], Statistic[Any, Neighbors]] = lambda nearest: nearest,
     ) -> Neighbors:
         """The nearest rows that a statistic finds, with distances before ``metric.distances``.
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -13,8 +13,7 @@ from shoal.engines.current import current_engine
 from shoal.engines.statistic import Statistic
 from shoal.neighbors.database import Database
 from shoal.neighbors.group_bounds import SLACK, GroupBounds, reach_of
-from shoal.neighbors.group_centers import group_centers
-from shoal.neighbors.index import Index, require_euclidean
+from shoal.neighbors.group_index import FIRST_GROUPS, GroupIndex
 from shoal.statistics.group_visits import GroupVisits
 from shoal.statistics.metric import Metric
 from shoal.statistics.nearest_in_groups import NearestInGroups
@@ -22,9 +21,6 @@ from shoal.statistics.nearest_rows import NO_ROW, NearestRows, Neighbors
 from shoal.statistics.row_groups import RowGroups
 from shoal.statistics.rows_within import Pairs, RowsWithin
 from shoal.statistics.within_groups import WithinGroups
-
-#: Near groups are visited before others: the sooner neighbours are near, the more are ruled out.
-_FIRST_GROUPS = 4
 
 #: A query that has to look at a larger share of the groups looks at all rows: of blocks of tens of
 #: thousands of rows, those of a group cost four times as much each as those of the whole block.
@@ -35,7 +31,7 @@ _PART_QUERIES = 1024
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class GroupedBlocks(Index):
+class GroupedBlocks(GroupIndex):
     r"""Rows grouped by K-means and left in their blocks, with the workers of a cluster.
 
     Centres and radii of groups are here; which rows of a block are in which group stands beside
@@ -58,7 +54,6 @@ class GroupedBlocks(Index):
     n_probe : int or None
     """
 
-    name: ClassVar[str] = "partition"
     database: Database
     metric: Metric
     groups: RowGroups
@@ -66,22 +61,9 @@ class GroupedBlocks(Index):
     n_probe: int | None
 
     @classmethod
-    def build(
-        cls,
-        database: Database,
-        metric: Metric,
-        *,
-        leaf_size: int = 30,
-        n_probe: int | None = None,
-    ) -> Self:
-        require_euclidean(metric, cls.name)
-        return cls.around(database, metric, group_centers(database, metric), n_probe)
-
-    @classmethod
     def around(
         cls, database: Database, metric: Metric, centers: AnyArray, n_probe: int | None
     ) -> Self:
-        """The index whose groups have these centres, shape (n_groups, n_features)."""
         radii = np.full(len(centers), -np.inf)
         index = cls(database, metric, RowGroups(centers), radii, n_probe)
         return index._with(database.typed(metric.dtype(database.dtype), metric))
@@ -89,7 +71,7 @@ class GroupedBlocks(Index):
     def query(self, queries: AnyArray, n_neighbors: int) -> Neighbors:
         search = _Search(self, queries, n_neighbors)
         everyone = np.arange(len(queries))
-        search.visit(everyone, min(_FIRST_GROUPS, self.n_probe or _FIRST_GROUPS))
+        search.visit(everyone, min(FIRST_GROUPS, self.n_probe or FIRST_GROUPS))
         search.visit(everyone, self.n_probe)
         if self.n_probe is not None:
             search.visit(np.flatnonzero(search.best.rows[:, -1] == NO_ROW), None)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
@@ -14,17 +14,14 @@ from shoal.data.dataset import Dataset
 from shoal.engines.local import one_blas_thread
 from shoal.neighbors.database import Database, places_without
 from shoal.neighbors.group_bounds import SLACK, GroupBounds, reach_of
-from shoal.neighbors.group_centers import group_centers
+from shoal.neighbors.group_index import FIRST_GROUPS, GroupIndex
 from shoal.neighbors.group_members import GroupMembers, members_of
-from shoal.neighbors.index import Index, local_engine, require_euclidean
+from shoal.neighbors.index import local_engine
 from shoal.statistics.metric import Metric, is_among
 from shoal.statistics.nearest_rows import NO_ROW, Neighbors
 from shoal.statistics.rows_within import Pairs
 
 Result = TypeVar("Result")
-
-#: Near groups are visited before others: the sooner neighbours are near, the more are ruled out.
-_FIRST_GROUPS = 4
 
 #: Queries that groups are visited for at a time: many, so that visits are worth their overhead;
 #: and what share of the memory they may take.
@@ -33,7 +30,7 @@ _PART_SHARE = 1 / 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class GroupedRows(Index):
+class GroupedRows(GroupIndex):
     r"""Rows grouped by K-means; groups that the triangle inequality rules out are skipped.
 
     No row of a group with centre :math:`c` and radius :math:`r` is nearer to :math:`q` than
@@ -49,7 +46,6 @@ class GroupedRows(Index):
     loading writes a file again.
     """
 
-    name: ClassVar[str] = "partition"
     database: Database
     metric: Metric
     centers: AnyArray
@@ -59,22 +55,9 @@ class GroupedRows(Index):
     n_probe: int | None
 
     @classmethod
-    def build(
-        cls,
-        database: Database,
-        metric: Metric,
-        *,
-        leaf_size: int = 30,
-        n_probe: int | None = None,
-    ) -> Self:
-        require_euclidean(metric, cls.name)
-        return cls.around(database, metric, group_centers(database, metric), n_probe)
-
-    @classmethod
     def around(
         cls, database: Database, metric: Metric, centers: AnyArray, n_probe: int | None
     ) -> Self:
-        """The index whose groups have these centres, shape (n_groups, n_features)."""
         radii = np.full(len(centers), -np.inf)
         index = cls(database, metric, centers, radii, (), database.removed, n_probe)
         for part in database.typed(metric.dtype(database.dtype), metric):
@@ -209,9 +192,9 @@ class _Search:
     def visit_near(self) -> int:
         """Look at all groups that no bound rules out, a few nearest ones first."""
         near = self.groups_within(self.best.distances[:, -1])
-        many = np.flatnonzero(np.count_nonzero(near, axis=1) > _FIRST_GROUPS)
+        many = np.flatnonzero(np.count_nonzero(near, axis=1) > FIRST_GROUPS)
         if len(many):
-            near[many] &= self._bounds.nearest(_FIRST_GROUPS, many)
+            near[many] &= self._bounds.nearest(FIRST_GROUPS, many)
         n_visited = self._visit_marked(near)
         return n_visited + self._visit_all(many)
 
