@@ -102,14 +102,22 @@ inline Vector<double> square_root(Vector<double> x) {
     for (int i = 0; i < kLanes<double>; ++i) x[i] = __builtin_sqrt(x[i]);
     return x;
 }
-inline Vector<float> fma(Vector<float> a, Vector<float> b, Vector<float> c) {
+// Where no instruction does it, it is a call of the C library for each lane: not inlined, for
+// unrolled tiles would be full of calls, which takes twice as long to compile and runs no faster.
+#if defined(__FP_FAST_FMAF)
+#define SHOAL_FMA inline
+#else
+#define SHOAL_FMA [[gnu::noinline]] inline
+#endif
+SHOAL_FMA Vector<float> fma(Vector<float> a, Vector<float> b, Vector<float> c) {
     for (int i = 0; i < kLanes<float>; ++i) c[i] = __builtin_fmaf(a[i], b[i], c[i]);
     return c;
 }
-inline Vector<double> fma(Vector<double> a, Vector<double> b, Vector<double> c) {
+SHOAL_FMA Vector<double> fma(Vector<double> a, Vector<double> b, Vector<double> c) {
     for (int i = 0; i < kLanes<double>; ++i) c[i] = __builtin_fma(a[i], b[i], c[i]);
     return c;
 }
+#undef SHOAL_FMA
 #endif
 
 // Whether any lane of a mask is set.
