@@ -7,6 +7,7 @@ build computes the same bits.
 import importlib
 import os
 from collections.abc import Callable
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -17,17 +18,19 @@ INSTRUCTION_SETS = ("generic", "x86_64_v3", "x86_64_v4")
 
 
 def available_instruction_sets() -> tuple[str, ...]:
-    """Names of the builds this processor can run, slowest first."""
+    """Names of the builds that are installed and that this processor can run, slowest first."""
     best: str = importlib.import_module("shoal._kernels.native_generic").best_instruction_set()
-    return INSTRUCTION_SETS[: INSTRUCTION_SETS.index(best) + 1]
+    runs = INSTRUCTION_SETS[: INSTRUCTION_SETS.index(best) + 1]
+    return tuple(name for name in runs if find_spec(f"shoal._kernels.native_{name}"))
 
 
 def load(instruction_set: str) -> ModuleType:
     """The kernels built for one instruction set."""
     if instruction_set not in available_instruction_sets():
         raise ImportError(
-            f"SHOAL_INSTRUCTION_SET={instruction_set!r} cannot run here: this processor offers "
-            f"{', '.join(available_instruction_sets())}. Unset it, or name one of these."
+            f"SHOAL_INSTRUCTION_SET={instruction_set!r} cannot run here: this installation and "
+            f"processor offer {', '.join(available_instruction_sets())}. Unset it, or name one of "
+            "these."
         )
     return importlib.import_module(f"shoal._kernels.native_{instruction_set}")
 
