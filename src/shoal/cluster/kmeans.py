@@ -95,12 +95,18 @@ class KMeans(CenterModel):
     -----
     ConvergenceWarning
         The rows have fewer distinct values than there are clusters.
+    RuntimeWarning
+        Centres are given, and `n_init` is more than 1: there is one run.
 
     Notes
     -----
     Passes: two to find range and variance, one for the first centres (seven for k-means||), one
     an iteration, one for labels and inertia. Work O(n_rows n_clusters n_features) an iteration;
     with bounds, of the rows that are not settled only.
+
+    First centres by k-means++ take O(n_sampled n_clusters n_features log n_clusters) on one thread,
+    and k-means|| ends so with 10 n_clusters candidates: some seconds at 1,000 clusters, but both
+    grow as the square of n_clusters. With tens of thousands take ``init="random"``: one pass.
 
     Memory: 4 bytes a row beside the data, 20 with bounds, both only where the budget allows.
     What is communicated an iteration is the centres to each worker and ``8 * n_clusters *
