@@ -168,6 +168,8 @@ class TestClusterPass:
             deaths.extend([address] if 4 in cells else [])
             return 4 in cells
 
-        with pytest.raises(WorkersLostError, match=rf"{MAX_DEATHS} workers have died .* \(rows from"):
+        with pytest.raises(
+            WorkersLostError, match=rf"{MAX_DEATHS} workers have died .* \(rows from"
+        ):
             self.answers(dies)
         assert len(deaths) == MAX_DEATHS
