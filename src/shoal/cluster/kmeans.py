@@ -108,9 +108,9 @@ class KMeans(CenterModel):
     and k-means|| ends so with 10 n_clusters candidates: some seconds at 1,000 clusters, but both
     grow as the square of n_clusters. With tens of thousands take ``init="random"``: one pass.
 
-    Memory: 4 bytes a row beside the data, 20 with bounds, both only where the budget allows.
-    What is communicated an iteration is the centres to each worker and ``8 * n_clusters *
-    n_features`` bytes (twice that for float64) back.
+    Memory: 4 bytes a row beside the data, 20 with bounds, and up to n_features for the sums of
+    blocks, all only where the budget allows. What is communicated an iteration is the centres to
+    each worker and ``8 * n_clusters * n_features`` bytes (twice that for float64) back.
 
     Sums are fixed-point integers: exact, in any order. Rows are centred before distances are
     taken by :math:`x \cdot c - |c|^2 / 2`, and near ties are decided in float64 by
