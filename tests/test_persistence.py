@@ -12,7 +12,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import Pipeline
 
 import shoal
-from shoal import _archive, load_model, save_model
+from shoal import _archive, load_model, open_dataset, save_model
 from shoal.exceptions import DiskFullError, FileError, ModelFileError
 
 
@@ -127,6 +127,12 @@ def test_parameters_that_cannot_be_stored_are_named(path, parameters, message):
 def test_attributes_that_cannot_be_stored_are_named(model, path):
     model.tree_ = object()
     with pytest.raises(ModelFileError, match=r"fitted\.tree_ is of type object"):
+        save_model(model, path)
+
+
+def test_rows_in_files_are_not_stored(model, path):
+    model.X_ = open_dataset(np.eye(2))
+    with pytest.raises(ModelFileError, match=r"fitted\.X_ is of type Dataset; rows in files stay"):
         save_model(model, path)
 
 

@@ -341,7 +341,6 @@ def fit_progress(
     verbose: int | bool = 0,
     X: Any = None,
     y: Any = None,
-    metadata: Mapping[str, Any] | None = None,
 ) -> Iterator[FitProgress]:
     """Everything that a fit tells, around the body of ``fit``.
 
@@ -354,7 +353,7 @@ def fit_progress(
         What is fitted; its callbacks are heard if it has scikit-learn's CallbackSupportMixin.
     n_rows, max_iter, n_runs, verbose
         As of `FitProgress`.
-    X, y, metadata
+    X, y
         Handed as they are to callbacks that ask for them.
     """
     progress = FitProgress(
@@ -366,7 +365,7 @@ def fit_progress(
     )
     if verbose:
         make_log_visible()
-    data = {"X": X, "y": y, "metadata": metadata}
+    data = {"X": X, "y": y}
     is_shown = not _has_own_bar(estimator)
     with counted_by(progress, is_shown=is_shown), _callbacks_called(estimator, progress, data):
         yield progress

@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator
 
 import shoal
 from shoal import _archive
+from shoal.data.dataset import Dataset
 from shoal.exceptions import ModelFileError
 
 __all__ = ["load_model", "save_model"]
@@ -110,6 +111,10 @@ def load_model(path: str | os.PathLike[str]) -> Any:
         estimator that this Shoal does not have.
     FileError
         The file cannot be read.
+
+    See Also
+    --------
+    save_model : Its example loads a model too.
     """
     tree = _read(Path(path))
     try:
@@ -197,6 +202,8 @@ def _advice(value: Any) -> str:
             return "set random_state to an int"
         case BaseEstimator():
             return "save that estimator in a file of its own, or use joblib.dump"
+        case Dataset():
+            return "rows in files stay where they are: use joblib.dump, or fit on rows in memory"
         case _ if callable(value):
             return "set what the function returns in its place, or use joblib.dump"
     return "model files hold numbers, strings, arrays, and lists, tuples and dicts of them"

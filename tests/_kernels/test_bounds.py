@@ -115,6 +115,21 @@ def test_rows_reopened_by_a_look_at_fast_centres(kernels: ModuleType) -> None:
         run_steps(kernels, X, path)
 
 
+def test_a_third_centre_comes_a_little_nearer_than_the_own(kernels: ModuleType) -> None:
+    """Rows that lie beyond half the way to it belong to it, though two others are known to them."""
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        X, centers = blobs(rng, 200, 40, 30)
+        X = (centers[nearest(X, centers)] + rng.normal(0, 0.3, X.shape)).astype(np.float32)
+        path = [centers, centers]
+        for row in rng.integers(len(X), size=4):
+            own, third = nearest(X[[row]], path[-1])[0], rng.integers(30)
+            moved = path[-1].copy()
+            moved[third] = path[-1][own] + 1.96 * (X[row] - path[-1][own])
+            path.append(moved)
+        run_steps(kernels, X, path)
+
+
 def test_many_tiny_moves_do_not_erode_the_bounds(kernels: ModuleType) -> None:
     X = np.array([[0.0], [1.0], [1e-8]])
     path = [np.array([[0.0], [1.0]]) + i * 1e-17 for i in range(300)]

@@ -57,6 +57,19 @@ def test_ties_go_to_the_lowest_centre(
     np.testing.assert_array_equal(distances, squared_distances(dense, centers).min(axis=1))
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_near_ties_are_decided_by_the_exact_distances(
+    kernels: ModuleType, rng: np.random.Generator, dtype: type
+) -> None:
+    """Centres that hardly differ, far from the origin: scores of their type cannot tell them."""
+    base = rng.uniform(500, 1500, size=12)
+    apart = 1e3 * np.finfo(dtype).eps
+    centers = (base * (1 + rng.uniform(-apart, apart, (20, 12)))).astype(dtype)
+    dense = (base * (1 + rng.uniform(-apart, apart, (200, 12)))).astype(dtype)
+    labels, _ = assign_csr(kernels, scipy.sparse.csr_array(dense), centers)
+    np.testing.assert_array_equal(labels, nearest(dense, centers))
+
+
 @pytest.mark.parametrize("scale", [1e-40, 1e-19, 1e19, 1e30])
 def test_magnitudes_whose_squares_leave_the_type(
     kernels: ModuleType, rng: np.random.Generator, scale: float

@@ -9,6 +9,7 @@ from shoal import open_dataset
 from shoal.cluster import initial_centers
 from shoal.cluster.initial_centers import InitialCenters, sample_size
 from shoal.cluster.summary import summarize
+from shoal.statistics.keyed_sample import KeyedSample
 
 METHODS = ("k-means++", "k-means||", "random")
 
@@ -48,6 +49,23 @@ def test_the_first_row_is_not_always_chosen(init):
     rows = [rows_of(X, start(init, seed)) for seed in range(60)]
     assert sum(0 in drawn for drawn in rows) < 15
     assert len(set(map(tuple, rows))) > 50
+
+
+def test_no_two_draws_share_a_key():
+    """With the same random number for a row in every round, a row that just missed is next."""
+    keys = []
+
+    def noted(statistic):
+        if isinstance(statistic, KeyedSample):
+            keys.append((statistic.seed, statistic.purpose))
+        return fold(statistic, dataset)
+
+    dataset = open_dataset(blobs(200))
+    initial = InitialCenters(6, summarize(dataset, noted), seed=3)
+    centers = initial.scalable(noted)
+    initial.completed(centers[:1], noted)
+    assert len(keys) == 1 + initial_centers.N_ROUNDS + 5
+    assert len(set(keys)) == len(keys)
 
 
 def test_the_first_candidate_of_k_means_parallel_is_any_row(monkeypatch):

@@ -3,11 +3,15 @@
 import os
 import signal
 import time
+from collections.abc import Callable
+from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 
 from shoal.callbacks import FitListener, IterationEnded
+from shoal.solvers import driver
 
 
 class KillSelf(FitListener):
@@ -19,6 +23,21 @@ class KillSelf(FitListener):
     def on_event(self, event):
         if isinstance(event, IterationEnded) and event.n_iter == self.n_iter:
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+def leave_checkpoint(fit: Callable[..., Any], path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a process die in ``fit(checkpoint=path)``, after it has saved its last iteration."""
+    monkeypatch.setattr(driver, "INTERVAL_SECONDS", 0.0)
+    monkeypatch.setattr(driver, "LARGEST_SHARE", 1e9)
+    child = os.fork()
+    if child == 0:
+        try:
+            fit(checkpoint=path)
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.WTERMSIG(status) == signal.SIGKILL
+    assert path.exists()
 
 
 class KillWorker(FitListener):

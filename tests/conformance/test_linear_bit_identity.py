@@ -1,9 +1,9 @@
 """The first promise for linear models: the same bits on any engine, budget and machine."""
 
 import os
-import signal
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -11,13 +11,17 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.conformance.faults import KillSelf, KillWorker, local_clusters  # noqa: F401
+from tests.conformance.faults import (
+    KillSelf,
+    KillWorker,
+    leave_checkpoint,
+    local_clusters,  # noqa: F401
+)
 
 import shoal
 from shoal import LocalEngine
 from shoal._kernels import available_instruction_sets
 from shoal.linear_model import Lasso, LinearRegression, LogisticRegression, PoissonRegressor
-from shoal.solvers import driver
 
 N_FILES = 5
 LABELS = np.array(["early", "late", "on time"])
@@ -187,18 +191,9 @@ def test_instruction_sets(X, y, reference, tmp_path, instruction_set):
 
 @pytest.mark.parametrize("n_iter", [1, 6])
 def test_driver_killed_and_resumed(folder, reference, tmp_path, monkeypatch, n_iter):
-    monkeypatch.setattr(driver, "INTERVAL_SECONDS", 0.0)
-    monkeypatch.setattr(driver, "LARGEST_SHARE", 1e9)
     checkpoint = tmp_path / "fit.checkpoint"
-    child = os.fork()
-    if child == 0:
-        try:
-            model().set_callbacks(KillSelf(n_iter)).fit(folder, "y", checkpoint=checkpoint)
-        finally:
-            os._exit(1)
-    _, status = os.waitpid(child, 0)
-    assert os.WTERMSIG(status) == signal.SIGKILL
-    assert checkpoint.exists()
+    doomed = model().set_callbacks(KillSelf(n_iter))
+    leave_checkpoint(partial(doomed.fit, folder, "y"), checkpoint, monkeypatch)
     assert_same(model().fit(folder, "y", checkpoint=checkpoint), reference)
 
 

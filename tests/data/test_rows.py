@@ -136,6 +136,15 @@ def test_weights_in_a_column_of_text_are_refused():
         blocks(open_dataset(table, sample_weight="w"))
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_the_range_of_a_block_counts_values_that_are_not_stored(form):
+    """Scales are made for this range: what lies outside of it could overflow a sum."""
+    rows = np.array([[5.0, -5.0, 5.0, 0.0], [0.0, 0.0, 7.0, 0.0]])
+    (block,) = blocks(open_dataset(FORMS[form](rows)))
+    assert block.minimum.tolist() == [0, -5, 5, 0]
+    assert block.maximum.tolist() == [5, 0, 7, 0]
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_unit_rows_have_the_same_bits_in_every_layout(dtype):
     rows = (X * rng.lognormal(0, 9, (50, 1))).astype(dtype)

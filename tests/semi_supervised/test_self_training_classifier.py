@@ -79,6 +79,13 @@ def test_equals_scikit_learns(load, parameters):
     assert found.score(X, y) == expected.score(X, y)
 
 
+@pytest.mark.parametrize(("threshold", "label"), [(0.74, 0), (0.75, -1)])
+def test_what_is_as_confident_as_the_threshold_is_not_labelled(threshold, label):
+    X, y = np.arange(5.0)[:, None], [0, 0, 0, 1, -1]
+    model = SelfTrainingClassifier(KNeighborsClassifier(4), threshold=threshold)
+    assert model.fit(X, y).transduction_[-1] == label
+
+
 @pytest.mark.parametrize("criterion", ["threshold", "k_best"])
 def test_classifiers_of_both_give_the_same(criterion):
     X, _, y = blobs(300, share=0.05)

@@ -32,6 +32,13 @@ def test_too_long_a_step_is_shortened_to_the_minimum_of_the_parabola():
     assert len(tried) == 2
 
 
+def test_a_step_that_hardly_goes_down_is_too_long():
+    """Down to the other side of the valley, almost as high: such steps would never end."""
+    found, tried = search(lambda t: (t - 0.50001) ** 2, lambda t: 2 * (t - 0.50001))
+    assert found[0] == pytest.approx(0.5)
+    assert len(tried) == 2
+
+
 def test_infinite_values_are_left_behind():
     with np.errstate(divide="ignore", invalid="ignore"):
         found, _ = search(lambda t: -np.log(0.3 - t) - 8 * t, lambda t: 1 / (0.3 - t) - 8)

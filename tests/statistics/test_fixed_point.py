@@ -85,6 +85,13 @@ def test_to_float_rounds_the_exact_total_once(high, low, exponent, low_bits):
     assert to_float(np.array([[high], [low]]), scale) == [nearest_float(exact)]
 
 
+@pytest.mark.parametrize(("low", "expected"), [(-1, 2**61), (0, 2**61), (1, 2**61 + 512)])
+def test_to_float_knows_a_tie_from_what_is_just_above_it(low, expected):
+    """Neighbouring floats are 512 apart here; what decides lies in a limb that has no room."""
+    scale = replace(choose_scale(1.0, 1, np.float64), exponents=np.zeros((), np.int32))
+    assert to_float(np.array([2**61 + 256, low]), scale) == expected
+
+
 @given(st.lists(st.floats(-1e6, 1e6, width=32), max_size=30))
 def test_one_limb_matches_the_exact_sum_of_the_quanta(values):
     scale = choose_scale(1e6, 1000, np.float32)

@@ -10,7 +10,7 @@ from scipy import stats
 from tests.statistics.rows import FORMS, blobs, blocks, fold, fold_blocks, forms, weights
 
 from shoal import _kernels, open_dataset
-from shoal.statistics.keyed_sample import KeyedSample, keyed_uniform
+from shoal.statistics.keyed_sample import KeyedSample, Sample, keyed_uniform
 from shoal.testing import check_statistic
 
 ALPHA = 1e-3
@@ -33,6 +33,14 @@ def test_is_the_same_in_any_split(form, size):
     options = {"by_weight": True, "centers": X[:3].copy(), "shift": X.mean(axis=0)}
     check_statistic(sample_of(dataset, size), dataset)
     check_statistic(sample_of(dataset, size, **options), dataset)
+
+
+def test_of_equal_keys_the_lowest_rows_are_drawn():
+    """Whichever of them comes first to where samples are merged."""
+    rows = np.array([7, 3, 9, 1, 4])
+    keys = np.array([0.5, 0.5, 0.1, 0.5, 0.5])
+    sample = Sample(rows, np.zeros((5, 1)), None, keys)
+    assert sorted(sample.smallest(3).rows) == [1, 3, 9]
 
 
 @pytest.mark.parametrize("form", FORMS)

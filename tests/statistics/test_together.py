@@ -24,14 +24,16 @@ def test_gives_what_each_gives_alone():
 def test_wants_the_room_and_the_windows_of_all():
     @dataclass(frozen=True)
     class Wants(Range):
+        rows: int = 16
+
         @property
         def beside_row_bytes(self):
             return 12
 
         @property
         def window_rows(self):
-            return 16
+            return self.rows
 
-    together = Together((Wants(3), Wants(3), Range(3)))
+    together = Together((Wants(3), Wants(3, 24), Range(3)))
     assert together.beside_row_bytes == 24
-    assert together.window_rows == 16
+    assert together.window_rows == 48

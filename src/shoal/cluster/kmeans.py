@@ -95,6 +95,8 @@ class KMeans(CenterModel):
     -----
     ConvergenceWarning
         The rows have fewer distinct values than there are clusters.
+    RuntimeWarning
+        Centres are given, and `n_init` is more than 1: there is one run.
 
     Notes
     -----
@@ -102,9 +104,13 @@ class KMeans(CenterModel):
     an iteration, one for labels and inertia. Work O(n_rows n_clusters n_features) an iteration;
     with bounds, of the rows that are not settled only.
 
-    Memory: 4 bytes a row beside the data, 20 with bounds, both only where the budget allows.
-    What is communicated an iteration is the centres to each worker and ``8 * n_clusters *
-    n_features`` bytes (twice that for float64) back.
+    First centres by k-means++ take O(n_sampled n_clusters n_features log n_clusters) on one thread,
+    and k-means|| ends so with 10 n_clusters candidates: some seconds at 1,000 clusters, but both
+    grow as the square of n_clusters. With tens of thousands take ``init="random"``: one pass.
+
+    Memory: 4 bytes a row beside the data, 20 with bounds, and up to n_features for the sums of
+    blocks, all only where the budget allows. What is communicated an iteration is the centres to
+    each worker and ``8 * n_clusters * n_features`` bytes (twice that for float64) back.
 
     Sums are fixed-point integers: exact, in any order. Rows are centred before distances are
     taken by :math:`x \cdot c - |c|^2 / 2`, and near ties are decided in float64 by

@@ -91,6 +91,13 @@ class MiniBatchKMeans(CenterModel):
     ------
     DataError, FileError, MemoryBudgetError, EngineError
 
+    Warns
+    -----
+    ConvergenceWarning
+        With `compute_labels`: the rows have fewer distinct values than there are clusters.
+    RuntimeWarning
+        Centres are given, and `n_init` is more than 1: there is one run.
+
     Notes
     -----
     Passes: two to find range and variance, one for first centres (and one more to choose among

@@ -39,7 +39,7 @@ class SeededKMeans(CenterModel):
     n_clusters : int, default=None
         Number of clusters, at least that of the classes; None for as many. Centres beyond the
         classes' are drawn from the rows by k-means++, in proportion to weight and squared distance
-        from the centres so far.
+        from the centres so far, with a pass for each: for tens, not thousands, of them.
     constrained : bool, default=False
         Whether labelled rows keep their cluster: for labels that are right. Otherwise they only
         start it.
@@ -82,6 +82,11 @@ class SeededKMeans(CenterModel):
         There are more classes than `n_clusters`.
     FileError, MemoryBudgetError, CheckpointError, EngineError
         See `shoal.exceptions`.
+
+    Warns
+    -----
+    ConvergenceWarning
+        The rows have fewer distinct values than there are clusters.
 
     Notes
     -----

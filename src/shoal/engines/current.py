@@ -5,5 +5,19 @@ from shoal.engines.local import LocalEngine
 
 
 def current_engine() -> Engine:
-    """The engine of the innermost ``with engine:``, or a new `LocalEngine` with its defaults."""
+    """The engine of the innermost ``with engine:``, or a new `LocalEngine` with its defaults.
+
+    Returns
+    -------
+    Engine
+
+    Examples
+    --------
+    >>> from shoal import LocalEngine, current_engine
+    >>> with LocalEngine(n_threads=1) as engine:
+    ...     current_engine() is engine
+    True
+    >>> current_engine() is engine
+    False
+    """
     return current.get() or LocalEngine()

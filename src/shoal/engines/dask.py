@@ -32,7 +32,7 @@ from shoal.data.plan import memory_bytes, threads
 from shoal.data.source import Cell, Source
 from shoal.engines.channel import LEASE_SECONDS, Channel, Parcel, stay
 from shoal.engines.cluster_pass import ClusterPass, Layout, WorkerRecord
-from shoal.engines.engine import Engine
+from shoal.engines.engine import Engine, check_windows
 from shoal.engines.sent_rows import DriverRows, Recipe, RowNames, messages
 from shoal.engines.statistic import Statistic
 from shoal.exceptions import ClusterUnreachableError, EngineError, WorkersLostError
@@ -122,6 +122,7 @@ class DaskEngine(Engine):
             self._stack = stack.pop_all()
 
     def fold(self, dataset: Dataset, statistic: Statistic[Partial, Result]) -> Result:
+        check_windows(dataset, statistic)
         partials = self._answers(dataset, "fold", statistic)
         return statistic.result(reduce(statistic.merge, partials, statistic.zero()))
 

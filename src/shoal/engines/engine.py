@@ -4,12 +4,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar, Token
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from shoal.data.block import Block
 from shoal.data.dataset import Dataset
 from shoal.data.source import Cell
 from shoal.engines.statistic import Statistic
+from shoal.exceptions import ParameterError
 
 Partial = TypeVar("Partial")
 Result = TypeVar("Result")
@@ -32,7 +33,10 @@ class Engine(ABC):
 
     @abstractmethod
     def fold(self, dataset: Dataset, statistic: Statistic[Partial, Result]) -> Result:
-        """One pass: `statistic` over all rows of `dataset`."""
+        """One pass: `statistic` over all rows of `dataset`.
+
+        Begins with `check_windows`.
+        """
 
     @abstractmethod
     def map_blocks(
@@ -74,3 +78,14 @@ class Engine(ABC):
     ) -> None:
         current.reset(self._contexts.pop())
         self.close()
+
+
+def check_windows(dataset: Dataset, statistic: Statistic[Any, Any]) -> None:
+    """Raise ParameterError where blocks of `dataset` may begin within a window of `statistic`."""
+    if dataset.window_rows % statistic.window_rows:
+        raise ParameterError(
+            f"{type(statistic).__name__} takes windows of {statistic.window_rows} rows, which "
+            f"blocks of a dataset with window_rows={dataset.window_rows} may cut through: its "
+            "result would depend on the size of blocks. Make the statistic with a number that "
+            "divides the dataset's window_rows."
+        )

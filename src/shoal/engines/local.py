@@ -20,7 +20,7 @@ from shoal.data.dataset import Dataset
 from shoal.data.scan import Scan
 from shoal.data.source import Cell
 from shoal.data.store import BlockStore
-from shoal.engines.engine import Engine
+from shoal.engines.engine import Engine, check_windows
 from shoal.engines.statistic import Statistic
 from shoal.exceptions import DiskFullError
 
@@ -75,6 +75,7 @@ class LocalEngine(Engine):
         return self._memory_bytes
 
     def fold(self, dataset: Dataset, statistic: Statistic[Partial, Result]) -> Result:
+        check_windows(dataset, statistic)
         with self._folding, self._store(dataset, statistic.beside_row_bytes).scan() as scan:
             try:
                 partial = fold_blocks(scan, statistic, self._n_threads)

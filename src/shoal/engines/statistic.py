@@ -35,7 +35,7 @@ class Statistic(ABC, Generic[Partial, Result]):
         """Blocks must begin at multiples of this many rows from the first of their cell.
 
         1 for statistics that do not care; others take the ``window_rows`` of their dataset, or
-        what divides it.
+        what divides it: engines refuse anything else.
         """
         return 1
 

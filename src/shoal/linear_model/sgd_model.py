@@ -234,13 +234,7 @@ class SGDModel(LinearPredictor, ABC):
                 assert state.loss is not None
                 warnings.warn(solver.advice(state.loss, fold), ConvergenceWarning, stacklevel=3)
             elif status is Status.MAX_ITER and self.tol is not None and max_iter is None:
-                warnings.warn(
-                    f"Maximum number of iteration reached before convergence: {self.max_iter} "
-                    f"epochs were not enough, the mean loss is {state.loss:.6g}. Consider "
-                    "increasing max_iter to improve the fit.",
-                    ConvergenceWarning,
-                    stacklevel=3,
-                )
+                warnings.warn(_too_few_epochs(state), ConvergenceWarning, stacklevel=3)
         self._keep(state)
 
     def _checkpoint(
@@ -303,6 +297,14 @@ def default_replicas(n_cells: int) -> int:
     """A power of two, so that threads and workers share them evenly."""
     most = max(1, min(_MOST_REPLICAS, n_cells // _CELLS_A_REPLICA))
     return 1 << (most.bit_length() - 1)
+
+
+def _too_few_epochs(state: SGDState) -> str:
+    return (
+        f"Maximum number of iteration reached before convergence: {state.n_iter} epochs were not "
+        f"enough, the mean loss is {state.loss:.6g}. Consider increasing max_iter to improve the "
+        "fit."
+    )
 
 
 def _attributes(state: SGDState) -> dict[str, Any]:

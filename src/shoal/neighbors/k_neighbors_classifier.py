@@ -63,6 +63,11 @@ class KNeighborsClassifier(VotingClassifier, KNeighbors):
     DataError, FileError, MemoryBudgetError, EngineError
         See `shoal.exceptions`.
 
+    Warns
+    -----
+    DataConversionWarning
+        Targets are a matrix of one column, and are taken as a vector.
+
     Notes
     -----
     A fit reads every row once, and keeps targets in memory; a prediction is a pass over the

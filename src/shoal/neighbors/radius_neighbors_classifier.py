@@ -75,6 +75,8 @@ class RadiusNeighborsClassifier(VotingClassifier, RadiusNeighbors):
     -----
     UserWarning
         By `predict_proba`, where the outliers' label is no class: their shares are all 0.
+    DataConversionWarning
+        Targets are a matrix of one column, and are taken as a vector.
 
     Notes
     -----

@@ -102,6 +102,8 @@ class Lloyd(Solver[LloydState]):
     pinned : bool
         Whether rows whose target is not -1 stay in the cluster of that number. Goes without
         bounds.
+    fit : str, default=None
+        Names the fit, as of `CenterSearch`; one that no other has by default.
 
     References
     ----------

@@ -192,9 +192,7 @@ class Weights:
     second: Float64Array | None = None
 
     @classmethod
-    def zeros(
-        cls, coef: AnyArray, intercept: Float64Array, learning: Learning, n_steps: int = 0
-    ) -> "Weights":
+    def zeros(cls, coef: AnyArray, intercept: Float64Array, learning: Learning) -> "Weights":
         """These weights, with nothing to remember of steps before."""
         shape = coef.shape
         with_intercept = (shape[0], shape[1] + 1)
@@ -203,7 +201,6 @@ class Weights:
         return cls(
             coef,
             intercept,
-            n_steps,
             received=np.zeros(shape) if learning.l1 and learning.is_one_by_one else None,
             total=np.zeros(shape) if learning.averages else None,
             intercept_total=np.zeros(len(intercept)) if learning.averages else None,

@@ -83,6 +83,8 @@ class CenterSearch:
         Which pass of the fit this is.
     drift : ndarray of shape (n_clusters,), float64, default=None
         How far at most each centre has moved since pass ``step - 1``.
+    separation : ndarray of shape (n_clusters,), float64, default=None
+        Half the distance from each centre to the nearest other, at most; goes with `bounds`.
     bounds : bool, default=False
         Whether bounds are kept: 16 bytes a row more beside the 4 of a label.
     pinned : bool, default=False

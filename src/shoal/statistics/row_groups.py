@@ -42,6 +42,8 @@ class RowGroups(Statistic[Extents, Extents]):
     ----------
     centers : ndarray of shape (n_groups, n_features), C-contiguous
         Of the type of the data.
+    token : str, default=None
+        Names these groups, so that what stands beside blocks is not taken for others'.
     """
 
     centers: AnyArray

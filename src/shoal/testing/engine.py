@@ -17,7 +17,7 @@ from shoal.data.dataset import Dataset
 from shoal.data.source import Cell
 from shoal.engines.engine import Engine, current
 from shoal.engines.statistic import Statistic
-from shoal.exceptions import NonFiniteError
+from shoal.exceptions import NonFiniteError, ParameterError
 from shoal.testing.bits import bits
 
 _N_ROWS = 200_000
@@ -37,7 +37,8 @@ def check_engine(make_engine: Callable[[], Engine]) -> None:
     Folds give what a serial fold gives, to the last bit, pass after pass and after ``release``;
     ``map_blocks`` gives every row once, in order, and ``map_cells`` every cell, its rows in order;
     errors of sources and statistics arrive with
-    their types and leave the engine usable; an interrupt ends a pass soon; inside ``with`` the
+    their types and leave the engine usable; statistics whose windows blocks
+    would cut are refused; an interrupt ends a pass soon; inside ``with`` the
     engine is current; and nothing is left behind, neither threads nor open files.
 
     Parameters
@@ -90,6 +91,14 @@ class _Failing(RowDigest):
         if block.first_row <= self._row < block.first_row + block.n_rows:
             raise LookupError(f"row {self._row}")
         return super().update(partial, block)
+
+
+class _Windowed(RowDigest):
+    """Asks for windows that no dataset of 64 rows a window has."""
+
+    @property
+    def window_rows(self) -> int:
+        return 48
 
 
 class _Slow(RowDigest):
@@ -215,6 +224,7 @@ def _check_errors(engine: Engine) -> None:
     bad = Dataset(ArraySource(X), (0, 1, 2))
     for dataset, statistic, expected in (
         (bad, RowDigest(), NonFiniteError(f"row {_N_ROWS - 5}")),
+        (good, _Windowed(), ParameterError("windows of 48 rows")),
         (good, _Failing(0), LookupError("row 0")),
         (good, _Failing(_N_ROWS - 1), LookupError(f"row {_N_ROWS - 1}")),
     ):

@@ -42,6 +42,13 @@ def check_loss(loss: Loss, y: AnyArray, raw: Float64Array) -> None:
     ------
     AssertionError
         A promise is broken; the message says which.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from shoal.losses import Huber
+    >>> from shoal.testing import check_loss
+    >>> check_loss(Huber(1.0), y=np.array([0.0, 2.0]), raw=np.array([0.5, -3.0]))
     """
     loss.check_target(y)
     copy = pickle.loads(pickle.dumps(loss))

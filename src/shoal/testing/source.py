@@ -26,6 +26,13 @@ def check_source(source: Source) -> None:
     ------
     AssertionError
         A promise is not kept; the message says which.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from shoal.data.arrays import ArraySource
+    >>> from shoal.testing import check_source
+    >>> check_source(ArraySource(np.eye(3)))
     """
     _check_columns(source)
     assert source.fingerprint() == source.fingerprint(), "the fingerprint is not stable"

@@ -37,6 +37,14 @@ def check_statistic(statistic: Statistic[Partial, Result], dataset: Dataset) -> 
     ------
     AssertionError
         A promise is broken; the message says which.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from shoal import open_dataset
+    >>> from shoal.statistics.range import Range
+    >>> from shoal.testing import check_statistic
+    >>> check_statistic(Range(2), open_dataset(np.arange(20.0).reshape(10, 2)))
     """
     assert dataset.n_rows >= 3, "the suite needs three rows or more"
     dataset = replace(dataset, window_rows=statistic.window_rows)
