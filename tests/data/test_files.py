@@ -3,9 +3,11 @@
 import os
 
 import fsspec
+import numpy as np
 import pytest
 
-from shoal.data.files import File, find_files
+from shoal import open_dataset
+from shoal.data.files import File, check_apart, find_files
 from shoal.exceptions import FileChangedError, FileError
 
 
@@ -101,3 +103,23 @@ def test_changed_url():
         handle.write(b"new")
     with pytest.raises(FileChangedError, match=r"has changed"), file.opened():
         pass
+
+
+def test_files_that_are_read_are_not_replaced(tmp_path, monkeypatch):
+    read, other = tmp_path / "x.npy", tmp_path / "y.npy"
+    np.save(read, np.ones((3, 2)))
+    cells = open_dataset(read).cells
+    check_apart(other, cells)
+    other.write_text("something")
+    check_apart(other, cells)
+    (tmp_path / "link.npy").symlink_to(read)
+    monkeypatch.chdir(tmp_path)
+    for name in ("x.npy", read, "link.npy"):
+        with pytest.raises(FileError, match="is a file that rows are read from: write to another"):
+            check_apart(name, cells)
+
+
+def test_data_in_memory_have_no_file_to_replace(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "array").write_text("of the user")
+    check_apart("array", open_dataset(np.ones((3, 2))).cells)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from os.path import samefile
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -147,6 +148,14 @@ def common_columns(
                     "have the same columns: write them alike, or open them apart."
                 )
     return columns
+
+
+def check_apart(path: str | os.PathLike[str], cells: Iterable[Cell]) -> None:
+    """Raise FileError if a file at `path` would take the place of one that rows are read from."""
+    # Cells of data in memory have the kind of their source in place of a path.
+    files = {cell.file for cell in cells if Path(cell.file).is_absolute()}
+    if Path(path).exists() and any(Path(file).exists() and samefile(path, file) for file in files):
+        raise FileError(f"{path} is a file that rows are read from: write to another.")
 
 
 def lay_cells(
