@@ -240,7 +240,7 @@ def test_only_a_file_gives_way_to_a_file(tmp_path, monkeypatch, check):
     for folder in (tmp_path, Path()):
         with pytest.raises(FileError, match=f"cannot write {folder}: Is a directory"):
             check(folder)
-    assert os.listdir(tmp_path) == ["pipe"]
+    assert list(tmp_path.iterdir()) == [pipe]
 
 
 def test_files_have_the_usual_permissions(path):

@@ -1,6 +1,7 @@
 """Which files a name stands for, and whether they are still what they were."""
 
 import os
+import sys
 
 import fsspec
 import numpy as np
@@ -43,6 +44,36 @@ def test_glob_list_and_url(folder, monkeypatch):
     assert find_files("part-9.parquet", ())[0].name == str(nine)
     with pytest.raises(FileError, match=r"empty"):
         find_files([], ())
+
+
+def test_glob_of_folders(folder):
+    for year in (2020, 2021):
+        (folder / f"year={year}").mkdir()
+        (folder / f"year={year}" / "x.parquet").write_text("x")
+    assert names(f"{folder}/year=*") == ["year=2020/x.parquet", "year=2021/x.parquet"]
+    found = find_files(f"{folder}/year=*", (".parquet",))
+    assert [file.hive_values for file in found] == [{"year": "2020"}, {"year": "2021"}]
+    with pytest.raises(FileError, match="No file matches"):
+        find_files(f"{folder}/_sk*", (".csv",))
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("nowhere://x.parquet", "Protocol not known: nowhere"),
+        ("zip://x.parquet::none.zip", "No such file"),
+    ],
+)
+def test_url_that_nothing_opens(name, reason, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileError, match=f"Cannot look at {name}: .*{reason}"):
+        find_files(name, (".parquet",))
+
+
+def test_url_of_a_library_that_is_not_there(monkeypatch):
+    monkeypatch.setitem(sys.modules, "fsspec.implementations.sftp", None)
+    with pytest.raises(FileError, match=r"Cannot look at sftp://host/x.parquet: .*paramiko"):
+        find_files("sftp://host/x.parquet", (".parquet",))
 
 
 def test_url_of_another_file_system():

@@ -12,7 +12,7 @@ from sklearn.utils import check_array
 
 from shoal._typing import AnyArray, Matrix, Rows
 from shoal.data.source import Cell, Column, Source
-from shoal.exceptions import DataError
+from shoal.exceptions import DataError, SchemaError
 
 #: Rows of a cell of data in memory: small enough to share among threads, large enough that what
 #: Python does for each is nothing beside its arithmetic.
@@ -136,6 +136,8 @@ def as_matrix(X: Any) -> Matrix:
         X = np.where(np.ma.getmaskarray(X), np.nan, floating.data)
     try:
         matrix = check_array(X, accept_sparse="csr", ensure_all_finite=False)
+    except TypeError as error:
+        raise SchemaError(str(error)) from error
     except ValueError as error:
         raise DataError(str(error)) from error
     return _canonical_csr(matrix) if sparse.issparse(matrix) else matrix
