@@ -76,8 +76,7 @@ def silhouette_score(
     >>> round(silhouette_score([[0.0], [1.0], [10.0], [11.0]], [0, 0, 1, 1]), 4)
     0.8997
     """
-    if not isinstance(sample_size, Integral) or sample_size < 1:
-        raise ParameterError(f"sample_size={sample_size!r}: give a number of rows, 1 or more.")
+    _check_size(sample_size)
     if isinstance(labels_or_model, CenterModel):
         sample, labels = _labelled_by(labels_or_model, X, sample_size, random_state)
     elif hasattr(labels_or_model, "fit"):
@@ -88,6 +87,11 @@ def silhouette_score(
     else:
         sample, labels = _labelled(X, np.asarray(labels_or_model), sample_size, random_state)
     return float(sklearn.metrics.silhouette_score(sample.X, labels))
+
+
+def _check_size(size: Any) -> None:
+    if not isinstance(size, Integral) or size < 1:
+        raise ParameterError(f"sample_size={size!r}: give a number of rows, 1 or more.")
 
 
 def _labelled_by(
