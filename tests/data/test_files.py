@@ -46,6 +46,18 @@ def test_glob_list_and_url(folder, monkeypatch):
         find_files([], ())
 
 
+def test_pipes_hold_no_data(folder):
+    os.mkfifo(folder / "part-11.parquet")
+    assert len(names(folder)) == 4
+    assert len(names(f"{folder}/part*")) == 3
+
+
+def test_a_link_to_nothing_is_not_passed_over(folder):
+    (folder / "part-11.parquet").symlink_to(folder / "gone")
+    with pytest.raises(FileError, match=r"part-11\.parquet"):
+        find_files(folder, (".parquet",))
+
+
 def test_glob_of_folders(folder):
     for year in (2020, 2021):
         (folder / f"year={year}").mkdir()

@@ -241,7 +241,10 @@ def _expand(path: AnyPath, suffixes: tuple[str, ...]) -> list[File]:
 
 def _data_below(file_system: Any, folder: str, suffixes: tuple[str, ...]) -> list[str]:
     """The files in and below a folder that hold data."""
-    return [file for file in file_system.find(folder) if _is_data(file, folder, suffixes)]
+    found = file_system.find(folder, detail=True).items()
+    # To open a pipe would wait for somebody to write to it.
+    there = [file for file, info in found if info["type"] != "other" or info.get("islink")]
+    return [file for file in there if _is_data(file, folder, suffixes)]
 
 
 def _is_data(file: str, folder: str, suffixes: tuple[str, ...]) -> bool:
