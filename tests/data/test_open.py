@@ -164,6 +164,11 @@ def test_csv_without_a_header(tmp_path):
 BAD_SHAPES = {
     "1d": (np.ones(3), "Expected 2D array, got 1D array instead(.|\n)*Reshape your data"),
     "scalar": (np.float64(3), "Expected 2D array, got scalar array instead"),
+    "nothing": (None, "Expected 2D array, got NoneType instead: give"),
+    "dict": ({"a": [1.0]}, "Expected 2D array, got dict instead: give"),
+    "set": ({1.0}, "Expected 2D array, got set instead: give"),
+    "reader": (pa.table({"a": [1.0]}).to_reader(), "got RecordBatchReader instead: give"),
+    "generator": ((row for row in [[1.0]]), "Expected 2D array, got generator instead: give"),
     "3d": (np.ones((2, 2, 2)), "Found array with dim 3"),
     "no row": (
         np.ones((0, 3)),

@@ -1,6 +1,6 @@
 """Rows of NumPy arrays, SciPy sparse matrices and whatever converts to them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import cached_property
 from typing import Any
 
@@ -134,6 +134,11 @@ def as_matrix(X: Any) -> Matrix:
     if isinstance(X, np.ma.MaskedArray):
         floating = X if X.dtype.kind == "f" else X.astype(np.float64)
         X = np.where(np.ma.getmaskarray(X), np.nan, floating.data)
+    if X is None or (isinstance(X, Mapping | Set | Iterator) and not sparse.issparse(X)):
+        raise DataError(
+            f"Expected 2D array, got {type(X).__name__} instead: give an array, a sparse matrix, a "
+            "data frame, a Dask collection, a path or a list of paths."
+        )
     try:
         matrix = check_array(X, accept_sparse="csr", ensure_all_finite=False)
     except TypeError as error:
