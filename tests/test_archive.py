@@ -227,6 +227,22 @@ def test_a_folder_that_is_a_file_is_named(path):
         _archive.write(path / "archive", {})
 
 
+@pytest.mark.parametrize(
+    "check", [lambda path: _archive.write(path, TREE), _archive.check_writable]
+)
+def test_only_a_file_gives_way_to_a_file(tmp_path, monkeypatch, check):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(FileError, match="pipe: A device or pipe is there, not a file"):
+        check(pipe)
+    assert pipe.is_fifo()
+    monkeypatch.chdir(tmp_path)
+    for folder in (tmp_path, Path()):
+        with pytest.raises(FileError, match=f"cannot write {folder}: Is a directory"):
+            check(folder)
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
 def test_files_have_the_usual_permissions(path):
     before = os.umask(0o027)
     try:

@@ -82,8 +82,9 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
     Whoever reads `path`, at any moment and after any crash, finds the old content or the new.
     """
-    temporary = _temporary(path)
     with file_errors(path):
+        _check_replaceable(path)
+        temporary = _temporary(path)
         try:
             with temporary.open("w+b") as file:
                 yield file
@@ -97,14 +98,21 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 def check_writable(path: Path) -> None:
     """Raise now what writing `path` would raise, as far as it can be known."""
-    temporary = _temporary(path)
     with file_errors(path):
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        _check_replaceable(path)
+        temporary = _temporary(path)
         try:
             temporary.write_bytes(b"0" * 4096)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def _check_replaceable(path: Path) -> None:
+    """Only a file gives way to a file: renaming would put it in the place of a device, too."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if path.exists() and not path.is_file():
+        raise FileExistsError(errno.EEXIST, "A device or pipe is there, not a file")
 
 
 def _temporary(path: Path) -> Path:

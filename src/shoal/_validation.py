@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from shoal.exceptions import ParameterError
+
 
 def check_choice(estimator: Any, name: str, choices: Sequence[str]) -> None:
-    """Raise ValueError unless the parameter `name` is one of `choices`."""
+    """Raise ParameterError unless the parameter `name` is one of `choices`."""
     value = getattr(estimator, name)
     if value not in choices:
         listed = ", ".join(map(repr, choices))
-        raise ValueError(
+        raise ParameterError(
             f"The {name!r} parameter of {type(estimator).__name__} must be one of {listed}. "
             f"Got {value!r} instead."
         )
@@ -27,7 +29,7 @@ def check_number(
     integer: bool = False,
     optional: bool = False,
 ) -> None:
-    """Raise TypeError or ValueError unless the parameter `name` lies in [`least`, `most`]."""
+    """Raise ParameterError unless the parameter `name` lies in [`least`, `most`]."""
     value = getattr(estimator, name)
     if optional and value is None:
         return
@@ -36,7 +38,6 @@ def check_number(
         f"The {name!r} parameter of {type(estimator).__name__} must be {word} in the range "
         f"[{least}, {most}{']' if most < np.inf else ')'}. Got {value!r} instead."
     )
-    if isinstance(value, bool) or not isinstance(value, Integral if integer else Real):
-        raise TypeError(message)
-    if not least <= float(value) <= most:
-        raise ValueError(message)
+    is_number = isinstance(value, Integral if integer else Real) and not isinstance(value, bool)
+    if not is_number or not least <= float(value) <= most:
+        raise ParameterError(message)

@@ -13,7 +13,7 @@ each message says what is wrong, where (file, column, row) and what to do about 
         - FileChangedError: not the file that was opened
         - DiskFullError
     - MemoryBudgetError (MemoryError)
-    - ParameterError (ValueError): an argument that makes no sense
+    - ParameterError (ValueError, TypeError): an argument that makes no sense
     - EngineError (RuntimeError)
         - ClusterUnreachableError (ConnectionError)
         - WorkersLostError
@@ -100,8 +100,8 @@ class MemoryBudgetError(ShoalError, MemoryError):
         return Exception.__new__(cls, *arguments)
 
 
-class ParameterError(ShoalError, ValueError):
-    """An argument is of the wrong type or out of range."""
+class ParameterError(ShoalError, ValueError, TypeError):
+    """An argument is of the wrong type or out of range: both, as scikit-learn's error is."""
 
 
 class EngineError(ShoalError, RuntimeError):

@@ -2,6 +2,7 @@
 
 from inspect import signature
 
+import pytest
 import typer
 from tests.cli.conftest import CliRunner
 
@@ -30,3 +31,23 @@ def test_what_is_wrong_with_an_estimators_options_is_one_line(rows, tmp_path):
     app.command()(broken)
     result = CliRunner().invoke(app, [str(rows), "--out", str(tmp_path / "m"), "--depth", "7"])
     assert (result.exit_code, result.stderr) == (1, "shoal: depth=7 is too deep\n")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("fit", "kmeans", "rows", "--columns", "a"),
+        ("predict", "model", "rows"),
+        ("neighbors", "rows", "--columns", "a"),
+    ],
+)
+def test_rows_that_are_read_are_not_replaced(shoal_command, rows, tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    assert shoal_command("fit", "kmeans", rows, "--columns", "a", "--out", "model").exit_code == 0
+    before = (rows / "1.parquet").read_bytes()
+    result = shoal_command(*command, "--out", "rows/1.parquet")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "shoal: rows/1.parquet is a file that rows are read from: write to another.\n"
+    )
+    assert (rows / "1.parquet").read_bytes() == before

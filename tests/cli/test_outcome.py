@@ -21,6 +21,21 @@ def test_a_long_message_is_one_line(capsys):
     assert _outcome(ValueError("one\n  two"), capsys) == (1, "shoal: one two\n")
 
 
+@pytest.mark.parametrize(
+    ("advice", "said"),
+    [
+        (
+            "Drop them with open_dataset(..., missing='drop'), or",
+            "Drop them with --missing drop, or",
+        ),
+        ("choose others: features=['a', 'b c'].", "choose others: --columns a,b c."),
+        ("others: features=['a', 'b' and 2 more].", "others: --columns a,b and 2 more."),
+    ],
+)
+def test_advice_is_of_the_command(capsys, advice, said):
+    assert _outcome(ValueError(advice), capsys) == (1, f"shoal: {said}\n")
+
+
 def test_an_unexpected_error_is_named(capsys):
     assert _outcome(ZeroDivisionError("by zero"), capsys) == (
         1,

@@ -139,6 +139,16 @@ def test_duplicates_give_as_many_centres_as_were_asked_for(init):
         assert set(centers.ravel()) <= {0.0, 1.0}
 
 
+@pytest.mark.parametrize("exponent", [-100, 100])
+def test_plus_plus_chooses_the_same_rows_of_any_magnitude(exponent):
+    X = blobs(dtype=np.float32)
+    chosen = starts(X, 5)("k-means++", 0)
+    scaled = np.ldexp(X, exponent)
+    np.testing.assert_array_equal(
+        starts(scaled, 5)("k-means++", 0), np.ldexp(chosen, exponent), strict=True
+    )
+
+
 def test_plus_plus_looks_at_no_more_rows_than_it_is_told():
     X, seen = np.arange(1000.0)[:, None], []
 

@@ -22,7 +22,7 @@ from tests.cluster.rows import parquet, separated, table
 
 from shoal import LocalEngine, load_model, open_dataset, save_model
 from shoal.cluster import KMeans, MiniBatchKMeans
-from shoal.exceptions import DataError, NonFiniteError, SchemaError
+from shoal.exceptions import DataError, NonFiniteError, ParameterError, SchemaError
 from shoal.testing.bits import bits
 
 DRAWN_BY_ROW_NUMBER = (
@@ -504,30 +504,32 @@ def test_bad_weights_are_refused_and_leave_the_model_alone(weight, error, messag
 
 
 @pytest.mark.parametrize(
-    ("parameters", "error", "message"),
+    ("parameters", "message"),
     [
-        ({"n_clusters": 0}, ValueError, "n_clusters"),
-        ({"n_clusters": 2.5}, TypeError, "n_clusters"),
-        ({"n_clusters": True}, TypeError, "n_clusters"),
-        ({"max_iter": 0}, ValueError, "max_iter"),
-        ({"tol": -1}, ValueError, "tol"),
-        ({"tol": np.nan}, ValueError, "tol"),
-        ({"n_init": 0}, ValueError, "n_init"),
-        ({"n_init": "many"}, TypeError, "n_init"),
-        ({"init": "best"}, ValueError, "'k-means\\+\\+', 'k-means||', 'random'"),
-        ({"init": np.ones((4, 4))}, ValueError, r"\(4, 4\) does not match the number of clusters"),
-        ({"init": np.ones((5, 3))}, ValueError, r"\(5, 3\) does not match the number of\s+feat"),
-        ({"init": np.ones(5)}, ValueError, "does not match"),
-        ({"init": np.full((5, 4), np.nan)}, ValueError, "init contains NaN"),
-        ({"init": lambda X, k, random_state: X[:2]}, ValueError, "does not match"),
-        ({"algorithm": "elkan"}, ValueError, "algorithm"),
-        ({"metric": "manhattan"}, ValueError, "metric"),
+        ({"n_clusters": 0}, "n_clusters"),
+        ({"n_clusters": 2.5}, "n_clusters"),
+        ({"n_clusters": True}, "n_clusters"),
+        ({"max_iter": 0}, "max_iter"),
+        ({"tol": -1}, "tol"),
+        ({"tol": np.nan}, "tol"),
+        ({"n_init": 0}, "n_init"),
+        ({"n_init": "many"}, "n_init"),
+        ({"init": "best"}, "'k-means\\+\\+', 'k-means||', 'random'"),
+        ({"init": np.ones((4, 4))}, r"\(4, 4\) does not match the number of clusters"),
+        ({"init": np.ones((5, 3))}, r"\(5, 3\) does not match the number of\s+feat"),
+        ({"init": np.ones(5)}, "does not match"),
+        ({"init": np.full((5, 4), np.nan)}, "init contains NaN"),
+        ({"init": lambda X, k, random_state: X[:2]}, "does not match"),
+        ({"init": [[0, 0, 0, 0], [1]]}, "init must be an array of numbers"),
+        ({"init": np.ones((5, 4), dtype=complex)}, "Complex data not supported"),
+        ({"algorithm": "elkan"}, "algorithm"),
+        ({"metric": "manhattan"}, "metric"),
     ],
 )
-def test_bad_parameters_are_refused_and_leave_the_model_alone(parameters, error, message):
+def test_bad_parameters_are_refused_and_leave_the_model_alone(parameters, message):
     model = KMeans(5, random_state=0).fit(separated())
     fitted = bits({name: value for name, value in vars(model).items() if name.endswith("_")})
-    with pytest.raises(error, match=message):
+    with pytest.raises(ParameterError, match=message):
         model.set_params(**parameters).fit(separated(offset=1))
     now = bits({name: value for name, value in vars(model).items() if name.endswith("_")})
     assert now == fitted

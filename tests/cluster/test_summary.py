@@ -49,3 +49,19 @@ def test_refuses_what_cannot_be_clustered():
     summary_of(X, least_rows=150)
     with pytest.raises(DataError, match="all zero"):
         summary_of(X, sample_weight=np.zeros(150))
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize(("largest", "weight"), [(1e160, None), (1.0, 1e308)])
+def test_squares_that_overflow_are_refused(form, largest, weight):
+    X = np.zeros((150, 3))
+    X[:75, 1] = -largest
+    message = r"overflow float64: column 'x1' has values from -1(e\+160)? to 0, and weights reach 1"
+    with pytest.raises(DataError, match=message):
+        summary_of(form(X), sample_weight=None if weight is None else np.full(150, weight))
+
+
+def test_a_column_far_from_zero_overflows_nothing():
+    X = blobs()
+    X[:, 1] = 1e200
+    assert summary_of(X).moments.variance[1] == 0

@@ -3,11 +3,19 @@
 import gc
 import pickle
 
+import numpy as np
 import pytest
 from tests.full_disk import no_room
 
 from shoal.data.csv import CSVSource
-from shoal.exceptions import ColumnError, DataError, DiskFullError, FileChangedError, SchemaError
+from shoal.exceptions import (
+    ColumnError,
+    DataError,
+    DiskFullError,
+    FileChangedError,
+    ParameterError,
+    SchemaError,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +71,37 @@ def test_declared_type_that_does_not_parse(tmp_path):
     path = write(tmp_path / "a.csv", "a,b\n1,2\n1.5,2\n")
     with pytest.raises(DataError, match=r"a.csv, column 'a', row 1 .*invalid value '1.5'"):
         CSVSource(path, {"a": int})
+
+
+@pytest.mark.parametrize("delimiter", ["", ";;", "§", 3])
+def test_what_is_no_delimiter(tmp_path, delimiter):
+    with pytest.raises(ParameterError, match="give one ASCII character"):
+        CSVSource(write(tmp_path / "a.csv", "a,b\n1,2\n"), delimiter=delimiter)
+
+
+@pytest.mark.parametrize("schema", [["a"], {"a": "zz"}, {"a": complex}])
+def test_what_is_no_schema(tmp_path, schema):
+    with pytest.raises(ParameterError, match="schema"):
+        CSVSource(write(tmp_path / "a.csv", "a,b\n1,2\n"), schema)
+
+
+def test_a_type_that_cannot_be_parsed(tmp_path):
+    with pytest.raises(DataError, match="conversion to halffloat is not supported"):
+        CSVSource(write(tmp_path / "a.csv", "a,b\n1,2\n"), {"a": np.float16})
+
+
+def test_names_in_another_encoding(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes("größe,b\n1,2\n".encode("latin1"))
+    with pytest.raises(DataError, match=r"a.csv, the names of its columns.*in UTF-8"):
+        CSVSource(path)
+
+
+def test_columns_of_the_same_name_in_a_later_file(tmp_path):
+    write(tmp_path / "a.csv", "a,b\n1,2\n")
+    write(tmp_path / "b.csv", "a,b,b\n1,2,3\n")
+    with pytest.raises(SchemaError, match=r"same name: 'b' in .*b.csv"):
+        CSVSource(tmp_path)
 
 
 def test_line_of_another_length(tmp_path):

@@ -67,11 +67,34 @@ def test_names_and_types_come_from_the_frame():
         (db.from_sequence([1]), "Expected a Dask Array or DataFrame, got Bag"),
         (dask.delayed(1), "Expected a Dask Array or DataFrame, got Delayed"),
         (da.ones((0, 3)), "0 sample"),
+        (dd.from_pandas(pd.Series([1.0]), npartitions=1), "Array or DataFrame, got Series"),
+        (da.from_delayed(dask.delayed(X), (len(X), np.nan), float), "number of columns"),
     ],
 )
 def test_unusable_collections(collection, message):
     with pytest.raises(DataError, match=message):
         open_dataset(collection)
+
+
+def text_in_place_of_numbers(frame):
+    return frame.assign(a="word")
+
+
+LYING = {
+    "fewer rows": (lambda: da.from_delayed(dask.delayed(X), (len(X) - 1, X.shape[1]), float)),
+    "more rows": (lambda: da.from_delayed(dask.delayed(X), (len(X) + 1, X.shape[1]), float)),
+    "more columns": (lambda: da.from_delayed(dask.delayed(X), (len(X), X.shape[1] + 1), float)),
+    "numbers": lambda: dd.from_pandas(pd.DataFrame({"a": [1.0]}), npartitions=1).map_partitions(
+        text_in_place_of_numbers, meta={"a": float}
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LYING)
+def test_row_blocks_are_what_the_collection_announces(name):
+    dataset = open_dataset(LYING[name]())
+    with pytest.raises(DataError, match=r"A Dask collection announces .*Mend its"):
+        next(dataset.read(dataset.cells[0], 100))
 
 
 def test_persisted_rows_without_a_client():

@@ -1,11 +1,14 @@
 """Which files a name stands for, and whether they are still what they were."""
 
 import os
+import sys
 
 import fsspec
+import numpy as np
 import pytest
 
-from shoal.data.files import File, find_files
+from shoal import open_dataset
+from shoal.data.files import File, check_apart, find_files
 from shoal.exceptions import FileChangedError, FileError
 
 
@@ -41,6 +44,48 @@ def test_glob_list_and_url(folder, monkeypatch):
     assert find_files("part-9.parquet", ())[0].name == str(nine)
     with pytest.raises(FileError, match=r"empty"):
         find_files([], ())
+
+
+def test_pipes_hold_no_data(folder):
+    os.mkfifo(folder / "part-11.parquet")
+    assert len(names(folder)) == 4
+    assert len(names(f"{folder}/part*")) == 3
+
+
+def test_a_link_to_nothing_is_not_passed_over(folder):
+    (folder / "part-11.parquet").symlink_to(folder / "gone")
+    with pytest.raises(FileError, match=r"part-11\.parquet"):
+        find_files(folder, (".parquet",))
+
+
+def test_glob_of_folders(folder):
+    for year in (2020, 2021):
+        (folder / f"year={year}").mkdir()
+        (folder / f"year={year}" / "x.parquet").write_text("x")
+    assert names(f"{folder}/year=*") == ["year=2020/x.parquet", "year=2021/x.parquet"]
+    found = find_files(f"{folder}/year=*", (".parquet",))
+    assert [file.hive_values for file in found] == [{"year": "2020"}, {"year": "2021"}]
+    with pytest.raises(FileError, match="No file matches"):
+        find_files(f"{folder}/_sk*", (".csv",))
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("nowhere://x.parquet", "Protocol not known: nowhere"),
+        ("zip://x.parquet::none.zip", "No such file"),
+    ],
+)
+def test_url_that_nothing_opens(name, reason, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileError, match=f"Cannot look at {name}: .*{reason}"):
+        find_files(name, (".parquet",))
+
+
+def test_url_of_a_library_that_is_not_there(monkeypatch):
+    monkeypatch.setitem(sys.modules, "fsspec.implementations.sftp", None)
+    with pytest.raises(FileError, match=r"Cannot look at sftp://host/x.parquet: .*paramiko"):
+        find_files("sftp://host/x.parquet", (".parquet",))
 
 
 def test_url_of_another_file_system():
@@ -101,3 +146,23 @@ def test_changed_url():
         handle.write(b"new")
     with pytest.raises(FileChangedError, match=r"has changed"), file.opened():
         pass
+
+
+def test_files_that_are_read_are_not_replaced(tmp_path, monkeypatch):
+    read, other = tmp_path / "x.npy", tmp_path / "y.npy"
+    np.save(read, np.ones((3, 2)))
+    cells = open_dataset(read).cells
+    check_apart(other, cells)
+    other.write_text("something")
+    check_apart(other, cells)
+    (tmp_path / "link.npy").symlink_to(read)
+    monkeypatch.chdir(tmp_path)
+    for name in ("x.npy", read, "link.npy"):
+        with pytest.raises(FileError, match="is a file that rows are read from: write to another"):
+            check_apart(name, cells)
+
+
+def test_data_in_memory_have_no_file_to_replace(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "array").write_text("of the user")
+    check_apart("array", open_dataset(np.ones((3, 2))).cells)

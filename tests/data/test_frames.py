@@ -27,6 +27,7 @@ NUMBERS = {
     "pandas nullable bool": pd.DataFrame({"x": pd.array([True, None, 3 > 2], dtype="boolean")}),
     "pandas Arrow": pd.DataFrame({"x": pd.array([1, None, 3], dtype="int8[pyarrow]")}),
     "pandas objects": pd.DataFrame({"x": pd.Series([1, None, 3], dtype=object)}),
+    "pandas sparse": pd.DataFrame({"x": pd.arrays.SparseArray([1, np.nan, 3])}),
     "polars": pl.DataFrame({"x": [1, None, 3]}),
     "polars decimal": pl.DataFrame({"x": pl.Series([1, None, 3], dtype=pl.Decimal(9, 1))}),
     "Arrow": pa.table({"x": pa.array([1, None, 3], pa.uint8())}),
@@ -46,6 +47,7 @@ def test_missing_numbers_are_nan(name):
 OBJECTS = {
     "pandas text": pd.DataFrame({"x": ["a", None]}),
     "pandas objects": pd.DataFrame({"x": pd.Series(["a", np.nan], dtype=object)}),
+    "pandas objects of NA": pd.DataFrame({"x": np.array(["a", pd.NA], dtype=object)}),
     "pandas categorical": pd.DataFrame({"x": pd.Categorical(["a", None])}),
     "polars text": pl.DataFrame({"x": ["a", None]}),
     "polars categorical": pl.DataFrame({"x": ["a", None]}, schema={"x": pl.Categorical}),

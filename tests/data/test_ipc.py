@@ -7,7 +7,13 @@ from pyarrow import feather
 
 from shoal import open_dataset
 from shoal.data.ipc import IPCSource
-from shoal.exceptions import CorruptFileError, FileChangedError, SchemaError
+from shoal.exceptions import (
+    CorruptFileError,
+    DataError,
+    FileChangedError,
+    FileError,
+    SchemaError,
+)
 
 
 def write(path, **columns):
@@ -27,6 +33,22 @@ def test_truncated_file(tmp_path, kept):
     path.write_bytes(whole[: kept if isinstance(kept, int) else int(len(whole) * kept)])
     with pytest.raises(CorruptFileError, match=r"a.feather, its footer"):
         open_dataset(path)
+
+
+def test_an_arrow_stream_is_no_file(tmp_path):
+    table = pa.table({"a": [1.0]})
+    with pa.ipc.new_stream(str(tmp_path / "a.arrow"), table.schema) as writer:
+        writer.write_table(table)
+    with pytest.raises(FileError, match=r"a.arrow is an Arrow stream.*Write an IPC file"):
+        open_dataset(tmp_path / "a.arrow")
+    (tmp_path / "a.feather").write_bytes(b"FEA1 and more")
+    with pytest.raises(FileError, match=r"a.feather is Feather version 1"):
+        open_dataset(tmp_path / "a.feather")
+
+
+def test_file_without_columns(tmp_path):
+    with pytest.raises(DataError, match=r"Found array with 0 "):
+        open_dataset(write(tmp_path / "a.arrow"))
 
 
 def test_files_of_other_columns(tmp_path):

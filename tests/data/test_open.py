@@ -10,7 +10,14 @@ from pyarrow import csv
 from scipy import sparse
 
 from shoal import open_dataset
-from shoal.exceptions import ColumnError, DataError, FileError, NonFiniteError, SchemaError
+from shoal.exceptions import (
+    ColumnError,
+    DataError,
+    FileError,
+    NonFiniteError,
+    ParameterError,
+    SchemaError,
+)
 
 
 def blocks(dataset, max_rows=1000):
@@ -157,6 +164,11 @@ def test_csv_without_a_header(tmp_path):
 BAD_SHAPES = {
     "1d": (np.ones(3), "Expected 2D array, got 1D array instead(.|\n)*Reshape your data"),
     "scalar": (np.float64(3), "Expected 2D array, got scalar array instead"),
+    "nothing": (None, "Expected 2D array, got NoneType instead: give"),
+    "dict": ({"a": [1.0]}, "Expected 2D array, got dict instead: give"),
+    "set": ({1.0}, "Expected 2D array, got set instead: give"),
+    "reader": (pa.table({"a": [1.0]}).to_reader(), "got RecordBatchReader instead: give"),
+    "generator": ((row for row in [[1.0]]), "Expected 2D array, got generator instead: give"),
     "3d": (np.ones((2, 2, 2)), "Found array with dim 3"),
     "no row": (
         np.ones((0, 3)),
@@ -201,6 +213,37 @@ def test_text_feature(flights):
         open_dataset(flights)
 
 
+def test_no_column_of_numbers():
+    with pytest.raises(SchemaError, match=r"'x0' is not. Encode such columns\.$"):
+        open_dataset(np.array([["2020-01-01"]], dtype="M8[s]"))
+
+
+def test_a_matrix_of_the_old_kind_is_refused():
+    with (
+        pytest.warns(PendingDeprecationWarning),
+        pytest.raises(SchemaError, match=r"np\.matrix is not supported"),
+    ):
+        open_dataset(np.matrix([[1.0]]))
+
+
+MISSING_TARGETS = {
+    "pandas text": pd.Series(["a", None, "b"], dtype="string"),
+    "pandas objects": pd.Series(["a", pd.NA, "b"], dtype=object),
+    "objects of two kinds": np.array(["a", pd.NA, 2], dtype=object),
+    "times": pd.to_datetime(["2020-01-01", None, "2020-01-02"]),
+    "Arrow": pa.array(["a", None, "b"]),
+}
+
+
+@pytest.mark.parametrize("name", MISSING_TARGETS)
+def test_missing_targets_given_whole_are_found(name):
+    X, y = np.ones((3, 1)), MISSING_TARGETS[name]
+    with pytest.raises(NonFiniteError, match=r"column 'target', row 1 "):
+        blocks(open_dataset(X, target=y))
+    (block,) = blocks(open_dataset(X, target=y, missing="drop"))
+    assert block.row_numbers.tolist() == [0, 2]
+
+
 def test_many_text_features():
     frame = pd.DataFrame({f"c{i}": ["a"] for i in range(9)})
     with pytest.raises(SchemaError, match=r"'c4' and 4 more are not"):
@@ -216,8 +259,33 @@ def test_unknown_columns(flights):
         open_dataset(flights, sample_weight=7)
     with pytest.raises(KeyError):
         open_dataset(flights, target="zzz")
-    with pytest.raises(TypeError, match=r"\['delay'\]"):
-        open_dataset(flights, features="delay")
+    for features in ("delay", 1):
+        with pytest.raises(
+            ParameterError, match=rf"give a list of names, such as \[{features!r}\]"
+        ):
+            open_dataset(flights, features=features)
+
+
+@pytest.mark.parametrize("column", [True, np.False_, 0.5, None, ("delay",)])
+def test_what_is_no_column(flights, column):
+    with pytest.raises(ParameterError, match=r"features: .* is neither a column's name nor its"):
+        open_dataset(flights, features=["distance", column])
+
+
+def test_a_mask_of_columns_is_no_list_of_positions():
+    with pytest.raises(ParameterError, match=r"features: True is neither"):
+        open_dataset(np.ones((3, 2)), features=[True, False])
+
+
+@pytest.mark.parametrize("role", ["target", "sample_weight"])
+def test_a_boolean_is_no_position(role):
+    with pytest.raises(ParameterError, match=f"{role}=True: give the name of a column"):
+        open_dataset(np.ones((3, 2)), **{role: True})
+
+
+def test_a_feature_is_listed_once(flights):
+    with pytest.raises(ParameterError, match="features: 'delay' more than once"):
+        open_dataset(flights, features=["delay", "distance", 0])
 
 
 @pytest.mark.parametrize("library", [pd.DataFrame, pa.table])
@@ -246,7 +314,9 @@ def test_unusable_roles():
         open_dataset(X, target=np.ones(3, dtype=complex))
     with pytest.raises(DataError, match=r"should be a 1d array"):
         open_dataset(X, target=np.ones((3, 1, 1)))
-    with pytest.raises(ValueError, match=r"missing='ignore'"):
+    with pytest.raises(SchemaError, match=r"must be numbers, not complex128"):
+        open_dataset(X, sample_weight=np.ones(3, dtype=complex))
+    with pytest.raises(ParameterError, match=r"missing='ignore'"):
         open_dataset(X, missing="ignore")
 
 

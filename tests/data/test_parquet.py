@@ -76,6 +76,12 @@ def test_hive_folders_are_columns(tmp_path):
     assert [c.name for c in ParquetSource(tmp_path / "year=2013").columns] == ["a", "origin"]
 
 
+def test_only_plain_digits_are_integers(tmp_path):
+    for text in ("1_0", "7"):
+        write(tmp_path / f"k={text}" / "x.parquet", a=[1.0])
+    assert ParquetSource(tmp_path).columns[1].dtype == object
+
+
 def test_only_hive_columns(tmp_path):
     write(tmp_path / "year=7" / "x.parquet", a=np.ones(1000))
     source = ParquetSource(tmp_path)

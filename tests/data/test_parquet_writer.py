@@ -6,7 +6,7 @@ import pytest
 from tests.full_disk import no_room
 
 from shoal.data.parquet_writer import write_parquet
-from shoal.exceptions import DiskFullError, FileError
+from shoal.exceptions import DiskFullError, FileError, ParameterError
 
 SCHEMA = pa.schema([("a", pa.int64()), ("b", pa.float64())])
 
@@ -48,3 +48,10 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path):
     with pytest.raises(DiskFullError, match=r"x\.parquet.*free some room"), no_room():
         write_parquet(tmp_path / "x.parquet", SCHEMA, pieces(10_000))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.CSV.GZ", "x.npy"])
+def test_another_format_is_not_written(tmp_path, name):
+    with pytest.raises(ParameterError, match="what is written is Parquet"):
+        write_parquet(tmp_path / name, SCHEMA, pieces(3))
+    assert not any(tmp_path.iterdir())

@@ -6,6 +6,7 @@ import pytest
 
 from shoal import LocalEngine, open_dataset
 from shoal.engines.row_values import gathered, written
+from shoal.exceptions import FileError
 
 
 def rows(dropped=()):
@@ -44,3 +45,12 @@ def test_a_file_has_null_where_a_row_was_dropped(tmp_path):
     path = written(dataset, first, tmp_path / "out.parquet", "value", np.float64)
     column = pq.read_table(path)["value"].to_pylist()
     assert column == [None if i == 5 else value for i, value in enumerate(X[:, 0])]
+
+
+def test_rows_that_are_read_are_not_replaced(tmp_path):
+    path = tmp_path / "rows.npy"
+    np.save(path, rows()[0])
+    before = path.read_bytes()
+    with pytest.raises(FileError, match="read from"):
+        written(open_dataset(path), first, path, "value", np.float64)
+    assert path.read_bytes() == before

@@ -92,6 +92,7 @@ def test_an_empty_cluster(X):
     assert np.isnan(profile.means[1]).all()
     assert json.loads(json.dumps(profile.to_dict(), allow_nan=False))["means"][1] == [None] * 4
     assert "nan" not in str(profile)
+    assert str(profile).splitlines()[-3].split("│")[4].strip() == "-"
     profile.plot()
 
 

@@ -6,11 +6,12 @@ import pyarrow.parquet as pq
 import pytest
 import sklearn.metrics
 from scipy import sparse
+from sklearn.cluster import AgglomerativeClustering
 from sklearn.exceptions import NotFittedError
 
 from shoal import LocalEngine, open_dataset
 from shoal.cluster import KMeans
-from shoal.exceptions import DataError
+from shoal.exceptions import DataError, ParameterError
 from shoal.metrics import silhouette_score
 
 
@@ -77,6 +78,18 @@ def test_text_labels(X, model):
 def test_labels_of_other_rows(X):
     with pytest.raises(DataError, match=r"shape \(3,\), but there are 1200 rows"):
         silhouette_score(X, [0, 1, 1])
+
+
+@pytest.mark.parametrize("size", [0, -1, 1.5, None])
+def test_samples_without_rows(X, model, size):
+    with pytest.raises(ParameterError, match=f"sample_size={size}"):
+        silhouette_score(X, model, sample_size=size)
+
+
+def test_models_without_centers(X):
+    other = AgglomerativeClustering(3).fit(X)
+    with pytest.raises(ParameterError, match=r"AgglomerativeClustering\(n_clusters=3\) has no"):
+        silhouette_score(X, other)
 
 
 def test_one_label(X):

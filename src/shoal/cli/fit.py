@@ -89,8 +89,8 @@ class Fitting:
         with reported(self.debug, self.checkpoint):
             from shoal.persistence import save_model
 
-            check_folder(self.out)
             model, dataset = make_model(), self._opened()
+            check_out(self.out, dataset)
             if keeps_rows:
                 dataset = self._loaded(dataset)
             began = time.monotonic()
@@ -166,9 +166,11 @@ def _shared_parameters(without: Container[str]) -> list[Parameter]:
     return [each for each in parameters if each.name not in without]
 
 
-def check_folder(out: Path) -> None:
-    """Find out before the work if its result can go nowhere."""
-    from shoal.exceptions import FileError
+def check_out(out: Path, *read: "Dataset") -> None:
+    """Find out before the work if its result can go nowhere, or would replace what is read."""
+    from shoal._archive import check_writable
+    from shoal.data.files import check_apart
 
-    if not out.parent.is_dir():
-        raise FileError(f"Cannot write {out}: there is no folder {out.parent}.")
+    check_writable(out)
+    for dataset in read:
+        check_apart(out, dataset.cells)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from shoal.cli.fit import check_folder
+from shoal.cli.fit import check_out
 from shoal.cli.options import (
     Columns,
     Debug,
@@ -132,9 +132,9 @@ def neighbors(
     with reported(debug):
         from shoal.neighbors import NearestNeighbors
 
-        check_folder(out)
         rows = _opened(data, names(columns), missing)
         asked = None if queries is None else _opened(queries, list(rows.feature_names), missing)
+        check_out(out, rows, *([] if asked is None else [asked]))
         model = NearestNeighbors(
             n_neighbors=n_neighbors,
             metric=metric.value,

@@ -1,5 +1,6 @@
 """How a command ends: one message where something went wrong, and an exit code."""
 
+import re
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -57,9 +58,19 @@ def _way_back(checkpoint: Path | None) -> str:
     return f"Run the same command again to go on from the checkpoint {checkpoint}."
 
 
+def _as_options(advice: str) -> str:
+    """What a library's user is told to write, as options of the command."""
+    advice = advice.replace("open_dataset(..., missing='drop')", "--missing drop")
+    return re.sub(
+        r"features=\[(.+?)\]",
+        lambda found: "--columns " + found[1].replace("', '", ",").replace("'", ""),
+        advice,
+    )
+
+
 def _message(error: Exception) -> str:
     """What went wrong, on one line."""
-    text = " ".join(str(error).split())
+    text = _as_options(" ".join(str(error).split()))
     if text and isinstance(error, ValueError | TypeError | OSError | MemoryError | ImportError):
         return text
     return f"{type(error).__name__}: {text} (--debug shows where)"

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from shoal.cli.fit import check_out
 from shoal.cli.options import (
     Data,
     Debug,
@@ -54,6 +55,7 @@ def predict(
             features=None if features is None else list(features),
             missing=missing.value,
         )
+        check_out(out, dataset)
         began = time.monotonic()
         with engine(engine_name, memory, threads):
             fitted.predict(dataset, out=out)

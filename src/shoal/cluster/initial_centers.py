@@ -8,9 +8,11 @@ from uuid import uuid4
 
 import numpy as np
 from sklearn.cluster import kmeans_plusplus
+from sklearn.utils import check_array
 from threadpoolctl import threadpool_limits
 
 from shoal._typing import AnyArray, Float64Array
+from shoal.exceptions import DataError, ParameterError
 from shoal.solvers.lloyd import Summary
 from shoal.solvers.solver import Fold
 from shoal.statistics.center_search import CenterSearch
@@ -116,21 +118,40 @@ class InitialCenters:
 
     def given(self, centers: Any) -> AnyArray:
         """Centres that the user gives, checked."""
-        array = np.array(centers, dtype=self.summary.dtype, order="C")
+        array = self._numbers(centers)
         n_features = len(self.summary.shift)
         if array.ndim != 2 or array.shape[0] != self.n_clusters:
-            raise ValueError(
+            raise ParameterError(
                 f"The shape of the initial centers {array.shape} does not match the number of "
                 f"clusters {self.n_clusters}."
             )
         if array.shape[1] != n_features:
-            raise ValueError(
+            raise ParameterError(
                 f"The shape of the initial centers {array.shape} does not match the number of "
                 f"features of the data {n_features}."
             )
         if not np.isfinite(array).all():
-            raise ValueError("Input init contains NaN or infinity: give finite centers.")
+            raise ParameterError("Input init contains NaN or infinity: give finite centers.")
         return array
+
+    def _numbers(self, centers: Any) -> AnyArray:
+        """A copy of `centers` in the type of the data, of any shape."""
+        try:
+            with np.errstate(over="ignore"):  # What float32 cannot hold is refused as infinite.
+                array: AnyArray = check_array(
+                    centers,
+                    dtype=self.summary.dtype,
+                    order="C",
+                    copy=True,
+                    ensure_all_finite=False,
+                    ensure_2d=False,
+                    allow_nd=True,
+                )
+                return array
+        except (TypeError, ValueError) as error:
+            raise ParameterError(
+                f"init must be an array of numbers, one center a row: {error}"
+            ) from error
 
     def sample(self, fold: Fold) -> Sample:
         """A uniform sample of rows of positive weight. One pass."""
@@ -151,7 +172,7 @@ class InitialCenters:
 
     def _plus_plus(self, sample: Sample) -> AnyArray:
         self._check_enough(sample)
-        centered = (sample.X - self.summary.shift).astype(self.summary.dtype)
+        centered = _near_one(sample.X - self.summary.shift).astype(self.summary.dtype)
         # More threads would add products in another order.
         with threadpool_limits(1):
             _, chosen = kmeans_plusplus(
@@ -173,10 +194,20 @@ class InitialCenters:
 
     def _check_enough(self, sample: Sample) -> None:
         if len(sample.rows) < self.n_clusters:
-            raise ValueError(
+            raise DataError(
                 f"n_samples={len(sample.rows)} should be >= n_clusters={self.n_clusters}: only so "
                 "many rows have a weight above 0. Ask for fewer clusters."
             )
+
+
+def _near_one(X: Float64Array) -> Float64Array:
+    """`X` times a power of two, so that the largest magnitude is in [0.5, 1).
+
+    No bit changes, but squares in float32 neither overflow nor vanish.
+    """
+    _, exponent = np.frexp(np.abs(X).max(initial=0.0))
+    near_one: Float64Array = np.ldexp(X, -exponent, out=X)
+    return near_one
 
 
 def sample_size(n_clusters: int, n_features: int) -> int:

@@ -1,6 +1,6 @@
 """Rows of NumPy arrays, SciPy sparse matrices and whatever converts to them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +12,7 @@ from sklearn.utils import check_array
 
 from shoal._typing import AnyArray, Matrix, Rows
 from shoal.data.source import Cell, Column, Source
-from shoal.exceptions import DataError
+from shoal.exceptions import DataError, SchemaError
 
 #: Rows of a cell of data in memory: small enough to share among threads, large enough that what
 #: Python does for each is nothing beside its arithmetic.
@@ -134,8 +134,15 @@ def as_matrix(X: Any) -> Matrix:
     if isinstance(X, np.ma.MaskedArray):
         floating = X if X.dtype.kind == "f" else X.astype(np.float64)
         X = np.where(np.ma.getmaskarray(X), np.nan, floating.data)
+    if X is None or (isinstance(X, Mapping | Set | Iterator) and not sparse.issparse(X)):
+        raise DataError(
+            f"Expected 2D array, got {type(X).__name__} instead: give an array, a sparse matrix, a "
+            "data frame, a Dask collection, a path or a list of paths."
+        )
     try:
         matrix = check_array(X, accept_sparse="csr", ensure_all_finite=False)
+    except TypeError as error:
+        raise SchemaError(str(error)) from error
     except ValueError as error:
         raise DataError(str(error)) from error
     return _canonical_csr(matrix) if sparse.issparse(matrix) else matrix

@@ -1,7 +1,7 @@
 """Rows of CSV files."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,7 @@ from shoal.data.files import AnyPath, File, common_columns, find_files, fingerpr
 from shoal.data.ipc import read_batch
 from shoal.data.private_file import PrivateFolder, cache_directory, make_private_folder
 from shoal.data.source import Cell, Column, Source
-from shoal.exceptions import ColumnError, DataError, DiskFullError, FileError
+from shoal.exceptions import ColumnError, DataError, DiskFullError, FileError, ParameterError
 
 #: Types are inferred from this much of a file.
 _SAMPLE_BYTES = 1 << 20
@@ -51,6 +51,8 @@ class CSVSource(Source):
         A value does not parse as its column's type, or a line has too many or too few values.
     SchemaError, ColumnError
         The files' columns differ; `schema` names a column that is not there.
+    ParameterError
+        `schema` or `delimiter` is none.
     """
 
     def __init__(
@@ -62,8 +64,8 @@ class CSVSource(Source):
         has_header: bool = True,
     ) -> None:
         self._files = find_files(paths, (".csv", ".csv.gz", ".tsv", ".tsv.gz"))
-        self._schema = {name: arrow.type_of(dtype) for name, dtype in (schema or {}).items()}
-        self._delimiter = delimiter
+        self._schema = _arrow_types(schema or {})
+        self._delimiter = _checked_delimiter(delimiter)
         self._has_header = has_header
         self._types = self._column_types(self._files[0])
         self._columns = common_columns(self._files, self._file_columns)
@@ -95,15 +97,14 @@ class CSVSource(Source):
     def _column_types(self, file: File) -> dict[str, pa.DataType]:
         """Types of all columns: as declared, else as the first megabyte of `file` has them."""
         with self._batches(file, {}) as reader:
-            found = reader.schema
-        unknown = [name for name in self._schema if name not in found.names]
+            # A sample without any value says nothing: numbers are the better guess.
+            inferred = {
+                field.name: pa.float64() if pa.types.is_null(field.type) else field.type
+                for field in reader.schema
+            }
+        unknown = [name for name in self._schema if name not in inferred]
         if unknown:
-            raise ColumnError(f"schema: no column {unknown[0]!r} in {file.name}: {found.names}.")
-        # A sample without any value says nothing: numbers are the better guess.
-        inferred = {
-            field.name: pa.float64() if pa.types.is_null(field.type) else field.type
-            for field in found
-        }
+            raise ColumnError(f"schema: no column {unknown[0]!r} in {file.name}: {[*inferred]}.")
         return {**inferred, **self._schema}
 
     def _file_columns(self, file: File) -> tuple[Column, ...]:
@@ -130,10 +131,15 @@ class CSVSource(Source):
                     csv.ParseOptions(delimiter=delimiter),
                     csv.ConvertOptions(column_types=types),
                 )
-            except pa.ArrowInvalid as error:
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
                 raise self._parse_error(file, error) from error
+            except UnicodeDecodeError as error:
+                raise DataError(
+                    f"Cannot parse {file.name}, the names of its columns: {error}. Write the file "
+                    "in UTF-8."
+                ) from error
 
-    def _parse_error(self, file: File, error: pa.ArrowInvalid) -> DataError:
+    def _parse_error(self, file: File, error: pa.ArrowException) -> DataError:
         """Where in the file a value does not parse, with rows counted from 0."""
         message = str(error)
         row = re.search(r"Row #(\d+)", message)
@@ -167,6 +173,29 @@ class CSVSource(Source):
                 writer.write_table(table)
                 n_rows += table.num_rows
         return n_rows
+
+
+def _arrow_types(schema: Any) -> dict[str, pa.DataType]:
+    """The Arrow types of a schema by name."""
+    if not isinstance(schema, Mapping):
+        raise ParameterError(f"schema={schema!r}: give a dict of types by name of the column.")
+    types = {}
+    for name, dtype in schema.items():
+        try:
+            types[name] = arrow.type_of(dtype)
+        except (TypeError, pa.ArrowException) as error:
+            raise ParameterError(
+                f"schema: {name!r} cannot be of type {dtype!r}: {error}"
+            ) from error
+    return types
+
+
+def _checked_delimiter(delimiter: Any) -> str | None:
+    if delimiter is None:
+        return None
+    if not (isinstance(delimiter, str) and len(delimiter) == 1 and delimiter.isascii()):
+        raise ParameterError(f"delimiter={delimiter!r}: give one ASCII character, such as ';'.")
+    return delimiter
 
 
 @contextmanager

@@ -37,7 +37,7 @@ class DaskSource(Source):
         kind = type(collection)
         if hasattr(kind, "chunks"):
             self._columns, delayed = _array_blocks(collection)
-        elif hasattr(kind, "npartitions") and hasattr(kind, "columns"):
+        elif hasattr(kind, "npartitions") and getattr(collection, "ndim", 0) == 2:
             self._columns = FrameSource(collection._meta_nonempty).columns
             delayed = collection.to_delayed()
         else:
@@ -54,7 +54,22 @@ class DaskSource(Source):
 
     def read(self, cell: Cell, columns: Sequence[int], max_rows: int) -> Iterator[Rows]:
         source = _in_memory(self._part(cell).compute())
+        self._check(source, cell)
         return source.read(replace(cell, first_row=0), columns, max_rows)
+
+    def _check(self, rows: Source, cell: Cell) -> None:
+        """Raise DataError unless a row block is what the collection announces."""
+        n_rows, columns = sum(part.n_rows for part in rows.cells()), rows.columns
+        announced = f"{cell.n_rows} rows x {len(self._columns)} columns"
+        found = f"{n_rows} rows x {len(columns)} columns"
+        kinds = zip(self._columns, columns, strict=False)
+        if any(column.is_numeric and not is_now.is_numeric for column, is_now in kinds):
+            announced, found = "numbers", "something else"
+        if found != announced:
+            raise DataError(
+                f"A Dask collection announces {announced} from row {cell.first_row} on, but they "
+                f"are computed as {found}. Mend its meta, shape or dtype."
+            )
 
     def reader_bytes(self, columns: Sequence[int]) -> int:
         # A row block is computed whole, with all its columns.
@@ -151,6 +166,10 @@ def _array_blocks(array: Any) -> tuple[tuple[Column, ...], list[Any]]:
         raise DataError(
             f"Expected 2D array, got {array.ndim}D array instead: a Dask array of shape "
             f"{array.shape}. Reshape your data by array.reshape(-1, 1) if it has a single feature."
+        )
+    if np.isnan(array.shape[1]):
+        raise DataError(
+            "The Dask array does not know its number of columns: call its compute_chunk_sizes()."
         )
     columns = tuple(Column(f"x{position}", array.dtype) for position in range(array.shape[1]))
     # Dask's optimization of arrays loses the inputs that a cluster holds.

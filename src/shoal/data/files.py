@@ -104,7 +104,7 @@ class File:
     def _open(self) -> Any:
         if not _is_url(self.name):
             return pa.OSFile(self.name)
-        file_system, path = url_to_fs(self.name)
+        file_system, path = _file_system(self.name)
         return file_system.open(path, "rb")
 
 
@@ -115,7 +115,8 @@ def find_files(paths: AnyPath | Iterable[AnyPath], suffixes: tuple[str, ...]) ->
     """Every file named, in natural order of their names within each glob or folder.
 
     A folder stands for the files in and below it that have one of the suffixes, without those
-    whose name, or whose folder's name, begins with ``.`` or ``_``.
+    whose name, or whose folder's name, begins with ``.`` or ``_``; a glob that matches no file
+    but folders, for those of all.
     """
     if isinstance(paths, str | os.PathLike | File):
         paths = [paths]
@@ -136,9 +137,9 @@ def common_columns(
 ) -> tuple[Column, ...]:
     """The columns of all files, in the order of the first; SchemaError where they differ."""
     columns = columns_of(files[0])
-    expected = {column.name: str(column.dtype) for column in columns}
+    expected = _types(columns, files[0])
     for file in files[1:]:
-        found = {column.name: str(column.dtype) for column in columns_of(file)}
+        found = _types(columns_of(file), file)
         for name in {**expected, **found}:
             if expected.get(name) != found.get(name):
                 raise SchemaError(
@@ -147,6 +148,27 @@ def common_columns(
                     "have the same columns: write them alike, or open them apart."
                 )
     return columns
+
+
+def _types(columns: Sequence[Column], file: File) -> dict[str, str]:
+    """Types by name of the columns of a file; SchemaError where two have one name."""
+    types: dict[str, str] = {}
+    for column in columns:
+        if column.name in types:
+            raise SchemaError(
+                f"Columns with the same name: {column.name!r} in {file.name}. Rename them."
+            )
+        types[column.name] = str(column.dtype)
+    return types
+
+
+def check_apart(path: str | os.PathLike[str], cells: Iterable[Cell]) -> None:
+    """Raise FileError if a file at `path` would take the place of one that rows are read from."""
+    # Cells of data in memory have the kind of their source in place of a path.
+    files = {cell.file for cell in cells if Path(cell.file).is_absolute()}
+    path = Path(path)
+    if path.exists() and any(Path(file).exists() and path.samefile(file) for file in files):
+        raise FileError(f"{path} is a file that rows are read from: write to another.")
 
 
 def lay_cells(
@@ -192,17 +214,20 @@ def _expand(path: AnyPath, suffixes: tuple[str, ...]) -> list[File]:
     if isinstance(path, File):
         return [path]
     name = _name(path)
-    file_system, place = url_to_fs(name)
+    file_system, place = _file_system(name)
     if file_system.isfile(place):
         return [File.at(name)]
     if file_system.isdir(place):
         root = place
-        found = [file for file in file_system.find(place) if _is_data(file, place, suffixes)]
+        found = _data_below(file_system, place, suffixes)
         if not found:
             raise FileError(f"No {', '.join(suffixes)} file in the folder {name}.")
     elif wildcard := re.search(r"[*?\[]", place):
         root = place[: wildcard.start()].rpartition("/")[0]
-        found = [file for file in file_system.glob(place) if file_system.isfile(file)]
+        matches = file_system.glob(place)
+        found = [match for match in matches if file_system.isfile(match)] or [
+            file for match in matches for file in _data_below(file_system, match, suffixes)
+        ]
         if not found:
             raise FileError(f"No file matches {name}.")
     else:
@@ -212,6 +237,14 @@ def _expand(path: AnyPath, suffixes: tuple[str, ...]) -> list[File]:
         File.at(full_name(file), file.removeprefix(root).strip("/"))
         for file in sorted(found, key=natural_order)
     ]
+
+
+def _data_below(file_system: Any, folder: str, suffixes: tuple[str, ...]) -> list[str]:
+    """The files in and below a folder that hold data."""
+    found = file_system.find(folder, detail=True).items()
+    # To open a pipe would wait for somebody to write to it.
+    there = [file for file, info in found if info["type"] != "other" or info.get("islink")]
+    return [file for file in there if _is_data(file, folder, suffixes)]
 
 
 def _is_data(file: str, folder: str, suffixes: tuple[str, ...]) -> bool:
@@ -225,12 +258,23 @@ def _size_and_version(name: str) -> tuple[int, str]:
         if not _is_url(name):
             status = Path(name).stat()
             return status.st_size, str(status.st_mtime_ns)
-        file_system, path = url_to_fs(name)
+        file_system, path = _file_system(name)
         info = file_system.info(path)
+    except FileError:
+        raise
     except OSError as error:
         raise FileError(f"Cannot look at {name}: {_first_line(error)}.") from error
     signs = ("ETag", "etag", "LastModified", "last_modified", "mtime", "created")
     return int(info["size"]), str([info[sign] for sign in signs if sign in info])
+
+
+def _file_system(name: str) -> tuple[Any, str]:
+    """The file system of a path or URL, and what the place is called there."""
+    try:
+        file_system, place = url_to_fs(name)
+    except (ImportError, OSError, ValueError) as error:  # No library or archive, or no such system.
+        raise FileError(f"Cannot look at {name}: {_first_line(error)}.") from error
+    return file_system, place
 
 
 def _first_line(error: BaseException) -> str:

@@ -113,6 +113,9 @@ def _values(series: nw.Series[Any]) -> _Values:
     own_dtype = getattr(native, "dtype", None)
     if isinstance(own_dtype, np.dtype) and own_dtype.kind in "fiub":
         return series.to_numpy()
+    if hasattr(native, "sparse"):
+        dense: AnyArray = native.sparse.to_dense().to_numpy()
+        return dense
     try:
         values = series.to_arrow()
     except (pa.ArrowException, TypeError):  # Objects of several types.
@@ -128,10 +131,19 @@ def _decoded(values: _Values) -> AnyArray:
     """Values in NumPy, with NaN or None where they are missing."""
     if not isinstance(values, np.ndarray):
         return arrow.to_numpy(values)
+    return missing_as_none(values)
+
+
+def missing_as_none(values: AnyArray) -> AnyArray:
+    """The same values, but None in the place of missing objects: NaN, NaT and pandas' NA."""
     if values.dtype.kind != "O":
         return values
-    return np.fromiter(
-        (None if value != value else value for value in values),  # noqa: PLR0124 - NaN alone
-        dtype=object,
-        count=len(values),
-    )
+    objects = (None if _is_missing(value) else value for value in values.flat)
+    return np.fromiter(objects, dtype=object, count=values.size).reshape(values.shape)
+
+
+def _is_missing(value: Any) -> bool:
+    try:
+        return bool(value != value)  # noqa: PLR0124 - NaN and NaT alone
+    except TypeError:
+        return True  # NA says neither that it equals itself nor that it does not.

@@ -10,6 +10,10 @@ from shoal._typing import Rows
 from shoal.data import arrow
 from shoal.data.files import AnyPath, File, common_columns, find_files, fingerprint, lay_cells
 from shoal.data.source import Cell, Column, Source
+from shoal.exceptions import FileError
+
+#: What else Arrow has written, by how it begins.
+_OTHER_FORMATS = {b"\xff\xff\xff\xff": "an Arrow stream", b"FEA1": "Feather version 1"}
 
 
 class IPCSource(Source):
@@ -26,7 +30,7 @@ class IPCSource(Source):
     Raises
     ------
     FileError, CorruptFileError
-        A file is not there, or is not an IPC file.
+        A file is not there, or is not an IPC file (a stream is none).
     SchemaError
         The files' columns differ.
     """
@@ -73,6 +77,11 @@ def _reader(handle: Any, fields: Iterable[int]) -> Any:
 
 def _file_columns(file: File) -> tuple[Column, ...]:
     with file.opened(", its footer") as handle:
+        if other := _OTHER_FORMATS.get(handle.read(4)):
+            raise FileError(
+                f"{file.name} is {other}, where no record batch can be found without reading all "
+                "before it. Write an IPC file, by pyarrow.feather.write_feather say."
+            )
         return tuple(arrow.column(field) for field in pa.ipc.open_file(handle).schema)
 
 
@@ -80,5 +89,5 @@ def _batch_lengths(file: File) -> list[int]:
     """Number of rows of each record batch."""
     with file.opened(", its record batches") as handle:
         # The rows are counted in the footer of no version of the format: one field tells.
-        reader = _reader(handle, [0])
+        reader = _reader(handle, range(len(pa.ipc.open_file(handle).schema))[:1])
         return [reader.get_batch(number).num_rows for number in range(reader.num_record_batches)]

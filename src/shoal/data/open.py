@@ -15,12 +15,12 @@ from shoal.data.csv import CSVSource
 from shoal.data.dask_collections import DaskSource, is_dask_collection
 from shoal.data.dataset import Dataset
 from shoal.data.files import File, find_files
-from shoal.data.frames import FrameSource, is_frame
+from shoal.data.frames import FrameSource, is_frame, missing_as_none
 from shoal.data.ipc import IPCSource
 from shoal.data.npy import NpySource
 from shoal.data.parquet import ParquetSource
 from shoal.data.source import Column, Source
-from shoal.exceptions import ColumnError, DataError, FileError, SchemaError
+from shoal.exceptions import ColumnError, DataError, FileError, ParameterError, SchemaError
 
 _FILE_SOURCES: dict[str, Callable[[Sequence[File]], Source]] = {
     ".parquet": ParquetSource,
@@ -89,6 +89,8 @@ def open_dataset(
         A column is not there.
     SchemaError
         A feature is not a number, or two columns have the same name.
+    ParameterError
+        A feature is listed twice, or is neither a name nor a position; an option makes no sense.
     DataError
         No rows, no features, not 2-D, or a target or weights of another length.
     FileError, CorruptFileError
@@ -102,11 +104,11 @@ def open_dataset(
     <Dataset of 5 rows x 2 features, float32, from ArraySource>
     """
     if missing not in ("error", "drop"):
-        raise ValueError(f"missing={missing!r}: it is 'error' or 'drop'.")
+        raise ParameterError(f"missing={missing!r}: it is 'error' or 'drop'.")
     csv_options = _csv_options(schema, delimiter, has_header)
     if isinstance(source, Dataset):
         if any(role is not None for role in (features, target, sample_weight)) or csv_options:
-            raise ValueError("A Dataset has its roles already: give them when it is opened.")
+            raise ParameterError("A Dataset has its roles already: give them when it is opened.")
         return source
     source = source_of(source, csv_options)
     columns = source.columns
@@ -148,7 +150,7 @@ def source_of(data: Any, csv_options: Mapping[str, Any] = MappingProxyType({})) 
 
 def _refuse(csv_options: Mapping[str, Any]) -> None:
     if csv_options:
-        raise ValueError(
+        raise ParameterError(
             f"{', '.join(csv_options)} {'is' if len(csv_options) == 1 else 'are'} for CSV files: "
             "other data have types and names of their own."
         )
@@ -192,13 +194,20 @@ def _check_unique(columns: Iterable[Column]) -> None:
 
 def _role(columns: Sequence[Column], role: Any, name: str) -> Any:
     """The position of a target or weight named by its column; else what was given."""
-    if isinstance(role, str | int | np.integer):
-        return _position(columns, role, name)
-    return role
+    if isinstance(role, bool):
+        raise ParameterError(f"{name}={role}: give the name of a column, its position, or values.")
+    return _position(columns, role, name) if _is_column(role) else role
+
+
+def _is_column(column: Any) -> bool:
+    """Whether `column` is a name or position: a boolean would count as 0 or 1."""
+    return isinstance(column, str | int | np.integer) and not isinstance(column, bool)
 
 
 def _position(columns: Sequence[Column], column: str | int | np.integer[Any], role: str) -> int:
     """The position of a column given by name or position."""
+    if not _is_column(column):
+        raise ParameterError(f"{role}: {column!r} is neither a column's name nor its position.")
     if not isinstance(column, str):
         if not -len(columns) <= column < len(columns):
             raise ColumnError(f"{role}: no column {column}, there are {len(columns)}.")
@@ -218,19 +227,29 @@ def _features(
     if features is None:
         taken = [role for role in roles if isinstance(role, int)]
         positions = tuple(p for p in range(len(columns)) if p not in taken)
-    elif isinstance(features, str):
-        raise TypeError(f"features={features!r}: give a list of names, such as [{features!r}].")
+    elif isinstance(features, str) or not isinstance(features, Iterable):
+        raise ParameterError(
+            f"features={features!r}: give a list of names, such as [{features!r}]."
+        )
     else:
         positions = tuple(_position(columns, feature, "features") for feature in features)
+        _check_once(columns[position].name for position in positions)
     text = [columns[p] for p in positions if not columns[p].is_numeric]
     if text:
         numeric = [columns[p].name for p in positions if columns[p].is_numeric]
+        choice = f", or choose others: features=[{_listed(numeric)}]" if numeric else ""
         raise SchemaError(
             f"Features must be numbers, but could not convert string to float or the like: "
             f"{_listed([column.name for column in text])} {'is' if len(text) == 1 else 'are'} "
-            f"not. Encode such columns, or choose others: features=[{_listed(numeric)}]."
+            f"not. Encode such columns{choice}."
         )
     return positions
+
+
+def _check_once(features: Iterable[str]) -> None:
+    twice = [name for name, count in Counter(features).items() if count > 1]
+    if twice:
+        raise ParameterError(f"features: {_listed(twice)} more than once.")
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -250,7 +269,7 @@ def _values(values: Any) -> AnyArray | None:
     """The values of a target given whole."""
     if values is None:
         return None
-    array = np.asarray(values)
+    array = missing_as_none(np.asarray(values))
     if array.dtype.kind == "c":
         raise DataError("Complex data not supported: the target is complex.")
     if array.ndim not in (1, 2):
@@ -269,6 +288,8 @@ def _weights(values: Any) -> Float64Array | None:
             "a row."
         )
     try:
+        if array.dtype.kind == "c":
+            raise TypeError
         return array.astype(np.float64, copy=False)
     except (TypeError, ValueError) as error:
         raise SchemaError(f"sample_weight must be numbers, not {array.dtype}.") from error

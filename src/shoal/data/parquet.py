@@ -1,5 +1,6 @@
 """Rows of Parquet files."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from typing import Any
@@ -143,8 +144,7 @@ def _hive_columns(files: Sequence[File]) -> dict[str, AnyArray]:
 
 def _hive_column(texts: list[str | None]) -> AnyArray:
     """Integers where all are, with NaN where one is missing; else text."""
-    try:
-        numbers = [np.nan if text is None else int(text) for text in texts]
-    except ValueError:
+    # int() would take 1_000, too, and digits of all scripts.
+    if not all(text is None or re.fullmatch(r"[+-]?[0-9]+", text) for text in texts):
         return np.array(texts, dtype=object)
-    return np.array(numbers)
+    return np.array([np.nan if text is None else int(text) for text in texts])

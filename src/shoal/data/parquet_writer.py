@@ -7,6 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from shoal import _archive
+from shoal.exceptions import ParameterError
+
+_OTHER_FORMATS = frozenset([".arrow", ".csv", ".feather", ".gz", ".ipc", ".json", ".npy", ".tsv"])
 
 
 def write_parquet(path: str | PathLike[str], schema: pa.Schema, pieces: Iterable[pa.Table]) -> Path:
@@ -27,10 +30,14 @@ def write_parquet(path: str | PathLike[str], schema: pa.Schema, pieces: Iterable
     ------
     FileError, DiskFullError
         The file cannot be written.
+    ParameterError
+        Its name is that of another format.
     """
     import pyarrow.parquet as pq
 
     path = Path(path)
+    if path.suffix.lower() in _OTHER_FORMATS:
+        raise ParameterError(f"out={str(path)!r}: what is written is Parquet. Name it .parquet.")
     with _archive.replacing(path) as file, pq.ParquetWriter(file, schema) as writer:
         for piece in pieces:
             writer.write_table(piece)

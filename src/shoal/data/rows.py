@@ -140,7 +140,7 @@ def _missing_rows(X: Matrix, *roles: AnyArray | None) -> np.ndarray[Any, np.dtyp
 def _missing(values: AnyArray) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Which values of a target or weight are missing, shape (n_rows,)."""
     missing: Any = np.zeros(values.shape, dtype=bool)
-    if values.dtype.kind == "f":
+    if values.dtype.kind in "fMm":
         missing = np.isnan(values)
     elif values.dtype == object:
         none: Any = None

@@ -7,7 +7,7 @@ from sklearn.utils.validation import column_or_1d, validate_data
 
 from shoal.data.dataset import Dataset
 from shoal.data.open import is_paths, open_dataset
-from shoal.exceptions import ColumnError, DataError, ParameterError
+from shoal.exceptions import ColumnError, DataError, ParameterError, SchemaError
 
 
 def fit_dataset(
@@ -25,7 +25,7 @@ def fit_dataset(
         estimator.feature_names_in_ = np.array(dataset.feature_names, dtype=object)
         estimator.n_features_in_ = dataset.n_features
     else:
-        validate_data(estimator, X, skip_check_array=True)
+        _validate(estimator, X)
         # scikit-learn looks for a width before it knows that the rows make sense.
         estimator.n_features_in_ = dataset.n_features
     return dataset
@@ -52,7 +52,7 @@ def predict_dataset(
         return X
     dataset = open_dataset(X, target=target, sample_weight=sample_weight)
     if not is_paths(X):
-        validate_data(estimator, X, reset=False, skip_check_array=True)
+        _validate(estimator, X, reset=False)
     _check_count(estimator, dataset)
     return dataset
 
@@ -82,6 +82,16 @@ def target_role(estimator: Any, X: Any, y: Any, *, multi_output: bool = False) -
         y = y.compute()
     values = np.asarray(y)
     return values if multi_output and values.ndim == 2 else column_or_1d(values, warn=True)
+
+
+def _validate(estimator: Any, X: Any, *, reset: bool = True) -> None:
+    """Let scikit-learn look at names and their number."""
+    try:
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+    except TypeError as error:
+        raise SchemaError(str(error)) from error
+    except ValueError as error:
+        raise DataError(str(error)) from error
 
 
 def _check_count(estimator: Any, dataset: Dataset) -> None:

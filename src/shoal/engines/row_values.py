@@ -10,6 +10,7 @@ import numpy as np
 from shoal._typing import AnyArray
 from shoal.data.block import Block
 from shoal.data.dataset import Dataset
+from shoal.data.files import check_apart
 from shoal.data.predictions import write_predictions
 from shoal.engines.current import current_engine
 
@@ -39,5 +40,6 @@ def written(
     dtype: Any,
 ) -> Path:
     """The path `out`, where one column of predictions was written. One pass, no memory."""
+    check_apart(out, dataset.cells)
     values = current_engine().map_blocks(dataset, function)
     return write_predictions(out, name, dtype, values, dataset.n_rows)

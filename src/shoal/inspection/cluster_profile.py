@@ -119,7 +119,8 @@ class ClusterProfile:
         written = _number_format(self.means[:, feature])
         pairs = zip(self.means[:, feature], self.deviations[:, feature], strict=True)
         return [
-            f"{written(mean)} ({deviation:+z.1f})".replace("nan", "-") for mean, deviation in pairs
+            "-" if np.isnan(mean) else f"{written(mean)} ({deviation:+z.1f})"
+            for mean, deviation in pairs
         ]
 
 

@@ -1,5 +1,6 @@
 """How well rows lie within their clusters."""
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -7,10 +8,10 @@ import sklearn.metrics
 from sklearn.utils import check_random_state
 
 from shoal._typing import AnyArray
-from shoal.cluster.center_model import opened
+from shoal.cluster.center_model import CenterModel, opened
 from shoal.data.open import open_dataset
 from shoal.engines.current import current_engine
-from shoal.exceptions import DataError
+from shoal.exceptions import DataError, ParameterError
 from shoal.statistics.keyed_sample import KeyedSample, Sample
 from shoal.statistics.nearest_center import nearest_center
 from shoal.statistics.purpose import Purpose
@@ -58,6 +59,8 @@ def silhouette_score(
     ------
     DataError
         There is not one label a row.
+    ParameterError
+        `sample_size` is not positive, or the estimator is no model of cluster centres.
     ValueError
         The sample has one label only, or as many as rows.
     NotFittedError, FileError
@@ -73,11 +76,22 @@ def silhouette_score(
     >>> round(silhouette_score([[0.0], [1.0], [10.0], [11.0]], [0, 0, 1, 1]), 4)
     0.8997
     """
-    if hasattr(labels_or_model, "cluster_centers_") or hasattr(labels_or_model, "fit"):
+    _check_size(sample_size)
+    if isinstance(labels_or_model, CenterModel):
         sample, labels = _labelled_by(labels_or_model, X, sample_size, random_state)
+    elif hasattr(labels_or_model, "fit"):
+        raise ParameterError(
+            f"labels_or_model={labels_or_model!r} has no cluster centers: give a model of "
+            "shoal.cluster, or the labels that this one predicts."
+        )
     else:
         sample, labels = _labelled(X, np.asarray(labels_or_model), sample_size, random_state)
     return float(sklearn.metrics.silhouette_score(sample.X, labels))
+
+
+def _check_size(size: Any) -> None:
+    if not isinstance(size, Integral) or size < 1:
+        raise ParameterError(f"sample_size={size!r}: give a number of rows, 1 or more.")
 
 
 def _labelled_by(

@@ -67,7 +67,8 @@ class Assignment(Statistic[ExactAssignment, Assigned]):
         centers = search.centers.astype(np.float64)
         low, high = centers.min(axis=0), centers.max(axis=0)
         farthest = np.maximum(found.maximum - low, high - found.minimum)
-        bound = found.largest_weight * float((farthest**2).sum())
+        with np.errstate(over="ignore"):  # choose_scale refuses what overflows.
+            bound = found.largest_weight * float((farthest**2).sum())
         return cls(search, choose_scale(bound, found.n_rows, np.float64), n_labels)
 
     @property

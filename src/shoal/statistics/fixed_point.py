@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from shoal import _kernels
 from shoal.data.block import Block
+from shoal.exceptions import DataError
 
 MOST_BITS = 50
 SUM_BITS = 62
@@ -62,8 +63,10 @@ def choose_scale(bounds: ArrayLike, n_rows: int, dtype: DTypeLike) -> Scale:
 
     Raises
     ------
+    DataError
+        A bound is infinite: values are too large for what is to be computed of them.
     ValueError
-        A bound is negative or not finite, or ``n_rows`` is ``2**61`` or more.
+        A bound is negative or NaN, or ``n_rows`` is ``2**61`` or more.
 
     Examples
     --------
@@ -74,8 +77,13 @@ def choose_scale(bounds: ArrayLike, n_rows: int, dtype: DTypeLike) -> Scale:
     (42, 1)
     """
     magnitudes = np.asarray(bounds, dtype=np.float64)
-    if not np.all(np.isfinite(magnitudes) & (magnitudes >= 0)):
-        raise ValueError(f"bounds must be finite and not negative, got {magnitudes}")
+    if np.isposinf(magnitudes).any():
+        raise DataError(
+            "Values or weights are so large that their squares or products overflow float64. Bring "
+            "the columns to a common scale, by StandardScaler say, or leave such rows out."
+        )
+    if not np.all(magnitudes >= 0):
+        raise ValueError(f"bounds must be numbers and not negative, got {magnitudes}")
     bits = min(MOST_BITS, SUM_BITS - n_rows.bit_length())
     if bits < 1:
         raise ValueError(f"n_rows must be below 2**{SUM_BITS - 1}, got {n_rows}")
