@@ -7,6 +7,7 @@ from shoal.neighbors.brute import Brute
 from shoal.neighbors.database import Database
 from shoal.neighbors.group_centers import centers_of, row_sample
 from shoal.neighbors.group_index import GroupIndex
+from shoal.neighbors.group_trial import share_within_reach
 from shoal.neighbors.grouped_blocks import GroupedBlocks
 from shoal.neighbors.grouped_rows import GroupedRows
 from shoal.neighbors.hnsw import HNSW
@@ -28,7 +29,6 @@ _TREE_ROWS, _TREE_GROWTH = 2_500, 2.4
 #: features, groups cost as much as all rows once queries look at a seventh of them.
 _GROUPED_ROWS = 50_000
 _SHARE_VISITED = 0.1
-_N_TRIED = 256
 
 
 def build_index(
@@ -81,8 +81,6 @@ def _grouped_or_not(database: Database, metric: Metric) -> Index:
     """Groups where queries among a sample of the rows skip most of it, else all rows."""
     sample = row_sample(database, metric)
     centers = centers_of(sample, database.n_rows)
-    trial = GroupedRows.around(Database.of_array(sample), Metric("euclidean"), centers, None)
-    some = sample[:: max(1, len(sample) // _N_TRIED)]
-    if trial.share_visited(some, 5) <= _SHARE_VISITED:
+    if share_within_reach(sample, centers) <= _SHARE_VISITED:
         return _grouping().around(database, metric, centers, None)
     return Brute.build(database, metric)
