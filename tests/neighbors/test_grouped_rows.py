@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 from tests.full_disk import no_room
-from tests.neighbors.rows import blobs, parquet
+from tests.neighbors.rows import blobs, parquet, ties
 
 from shoal import LocalEngine, _kernels, open_dataset
 from shoal.exceptions import CorruptFileError, DiskFullError
@@ -51,6 +52,21 @@ def test_most_groups_are_skipped_where_rows_are_grouped(monkeypatch):
     assert share_visited(X, monkeypatch) < 0.05
     noise = generator.normal(size=(4000, 16))
     assert share_visited(noise, monkeypatch) > 0.5
+
+
+@pytest.mark.parametrize("n_probe", [1, 3])
+def test_probes_go_to_the_nearest_centers_and_of_ties_to_the_first(n_probe):
+    X, queries = ties(300, 5), ties(200, 5, seed=1)
+    centers = X[::7].copy()
+    index = GroupedRows.around(Database.of(open_dataset(X)), Metric("euclidean"), centers, n_probe)
+    found = index.query(queries, 1)
+    to_centers = cdist(queries, centers, "sqeuclidean")
+    labels = cdist(X, centers, "sqeuclidean").argmin(axis=1)
+    probed = np.argsort(to_centers, axis=1, kind="stable")[:, :n_probe]
+    here = (probed[:, :, None] == labels).any(axis=1)
+    assert here.any(axis=1).all()
+    distances = np.where(here, cdist(queries, X, "sqeuclidean"), np.inf)
+    np.testing.assert_array_equal(found.rows[:, 0], distances.argmin(axis=1))
 
 
 def test_no_row_is_outside_its_groups_radius():
