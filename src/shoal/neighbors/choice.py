@@ -20,10 +20,10 @@ _INDEXES = {kind.name: kind for kind in _KINDS}
 
 ALGORITHMS = ("auto", *_INDEXES)
 
-#: A k-d tree answers faster than looking at all rows where these are more than 2,500 times 2.4 to
+#: A k-d tree answers faster than looking at all rows where these are more than 1,400 times 2.75 to
 #: the number of features. Measured with gaussian rows, docs/neighbors.md: the two meet at about
-#: 10,000 rows of 2 features, 20,000 of 3, 125,000 of 4, 190,000 of 5, 400,000 of 6, 1,000,000 of 7.
-_TREE_ROWS, _TREE_GROWTH = 2_500, 2.4
+#: 75,000 rows of 4 features, 220,000 of 5, 650,000 of 6, 1,500,000 of 7.
+_TREE_ROWS, _TREE_GROWTH = 1_400, 2.75
 
 #: Where grouping rows is worth trying, and what share of the rows a query may still look at: of few
 #: features, groups cost as much as all rows once queries look at a seventh of them.
