@@ -4,7 +4,6 @@ import gc
 import os
 import signal
 import stat
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +21,13 @@ STARTS = np.array([0, 7, 300, 300, 301, 500])
 
 
 def filled(storage, rows, numbers):
-    """Each run in three parts, in turn with the other runs."""
-    for part in range(3):
-        for run, (start, stop) in enumerate(pairwise(STARTS)):
-            first, last = (start + (stop - start) * p // 3 for p in (part, part + 1))
-            storage.append(run, rows[first:last], numbers[first:last])
+    """Rows of all runs, mixed, in three parts; those of a run in order."""
+    runs = np.repeat(np.arange(len(STARTS) - 1), np.diff(STARTS))
+    mixed = np.random.default_rng(1).permutation(runs)
+    # The rows of each run, in order, where the mixture has this run.
+    order = np.argsort(np.argsort(mixed, kind="stable"), kind="stable")
+    for part in np.array_split(order, 3):
+        storage.append(runs[part], rows[part], numbers[part])
     return storage
 
 
@@ -43,6 +44,7 @@ def full_file(tmp_path):
 @pytest.mark.parametrize("kind", [RowArrays, RowFile])
 def test_runs_come_back(kind, monkeypatch):
     monkeypatch.setattr(row_storage, "_STRIP_BYTES", 100)
+    monkeypatch.setattr(row_storage, "_SORTED_BYTES", 100 * 12)
     rows = np.random.default_rng(0).normal(size=(500, 3)).astype(F4)
     numbers = np.arange(500)[::-1] + 2**40
     storage = filled(kind(STARTS, 3, F4), np.asfortranarray(rows), numbers)
@@ -112,7 +114,7 @@ def test_a_file_cut_short(tmp_path):
     with pytest.raises(FileError, match="cannot be read"):
         read(storage, 1)
     with pytest.raises(FileError, match="cannot be written"):
-        storage.append(0, np.ones((1, 3)), np.arange(1))
+        storage.append(np.zeros(1, int), np.ones((1, 3)), np.arange(1))
 
 
 def test_a_full_disk(tmp_path, monkeypatch):
@@ -124,6 +126,6 @@ def test_a_full_disk(tmp_path, monkeypatch):
     monkeypatch.delattr(os, "posix_fallocate")
     storage = RowFile(runs, 4, F4, tmp_path)
     with no_room(), pytest.raises(DiskFullError, match="No room for the file of grouped rows"):
-        storage.append(0, np.ones((1000, 4), F4), np.arange(1000))
+        storage.append(np.zeros(1000, int), np.ones((1000, 4), F4), np.arange(1000))
     storage.close()
     assert not list((tmp_path / f"shoal-{os.geteuid()}").glob("blocks-*"))

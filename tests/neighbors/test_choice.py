@@ -27,9 +27,9 @@ def test_a_name_is_a_name(algorithm):
 
 
 def test_a_tree_for_many_rows_of_few_features():
-    assert chosen(blobs(14_400, 2)) == "kd_tree"
-    assert chosen(blobs(14_400, 2), "cosine") == "kd_tree"
-    assert chosen(blobs(14_399, 2)) == "brute"
+    assert chosen(blobs(10_588, 2)) == "kd_tree"
+    assert chosen(blobs(10_588, 2), "cosine") == "kd_tree"
+    assert chosen(blobs(10_587, 2)) == "brute"
     assert chosen(blobs(14_400, 3)) == "brute"
     assert chosen(blobs(3000, 2000, "f4")) == "brute"
 
@@ -94,7 +94,7 @@ def test_groups_stay_where_the_engine_has_rows(monkeypatch, tmp_path):
                 assert there.groups.centers.tobytes() == here.centers.tobytes()
             assert bits(there.query(X[:9], 3)) == bits(here.query(X[:9], 3))
             assert chosen(noise) == "brute"
-            assert chosen(blobs(14_400, 2)[:, :1]) != "kd_tree"
+            assert chosen(blobs(10_588, 2)[:, :1]) != "kd_tree"
 
 
 def test_copies_of_rows_that_lie_elsewhere_are_refused(tmp_path):
@@ -115,7 +115,7 @@ def test_probes_are_for_groups():
 
 
 def test_brute_force_for_what_lies_elsewhere(tmp_path):
-    X = blobs(14_400, 2)
+    X = blobs(10_588, 2)
     assert chosen(X, "manhattan") == "brute"
     assert chosen(sparse.csr_array(X)) == "brute"
     assert chosen(parquet(X, tmp_path / "x.parquet")) == "brute"

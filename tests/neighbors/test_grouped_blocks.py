@@ -73,7 +73,7 @@ def test_queries_that_bounds_spare_little_look_at_all_rows(folded):
 
 
 @pytest.mark.parametrize("make", [blobs, ties])
-@pytest.mark.parametrize("n_probe", [1, 3, 6, 10**6])
+@pytest.mark.parametrize("n_probe", [1, 2, 4, 10**6])
 def test_probes_find_what_they_find_among_copied_rows(make, n_probe):
     X, queries = make(2000), make(100, seed=1)
     one, other = (built(X, kind, n_probe=n_probe) for kind in (GroupedBlocks, GroupedRows))

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 from tests.full_disk import no_room
-from tests.neighbors.rows import blobs, parquet
+from tests.neighbors.rows import blobs, parquet, ties
 
-from shoal import LocalEngine, open_dataset
+from shoal import LocalEngine, _kernels, open_dataset
 from shoal.exceptions import CorruptFileError, DiskFullError
 from shoal.neighbors import group_members
 from shoal.neighbors.brute import Brute
@@ -29,13 +30,43 @@ def members(index, group):
     return (np.concatenate(parts) for parts in zip(*index.strips(group), strict=True))
 
 
-def test_most_groups_are_skipped_where_rows_are_grouped():
+def share_visited(X, monkeypatch):
+    """The share of the rows that some of them look at among all of them."""
+    index, seen = built(X), []
+    nearest_rows = _kernels.nearest_rows
+
+    def counted(rows, places, queries, *rest):
+        seen.append(len(rows) * len(queries))
+        nearest_rows(rows, places, queries, *rest)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(_kernels, "nearest_rows", counted)
+        index.query(X[::100], 5)
+    return sum(seen) / (len(X) * len(X[::100]))
+
+
+def test_most_groups_are_skipped_where_rows_are_grouped(monkeypatch):
     generator = np.random.default_rng(0)
     middles = generator.uniform(-30, 30, (40, 16))
     X = middles[generator.integers(40, size=4000)] + generator.normal(size=(4000, 16))
-    assert built(X).share_visited(X[::100], 5) < 0.05
+    assert share_visited(X, monkeypatch) < 0.05
     noise = generator.normal(size=(4000, 16))
-    assert built(noise).share_visited(noise[::100], 5) > 0.5
+    assert share_visited(noise, monkeypatch) > 0.5
+
+
+@pytest.mark.parametrize("n_probe", [1, 3])
+def test_probes_go_to_the_nearest_centers_and_of_ties_to_the_first(n_probe):
+    X, queries = ties(300, 5), ties(200, 5, seed=1)
+    centers = X[::7].copy()
+    index = GroupedRows.around(Database.of(open_dataset(X)), Metric("euclidean"), centers, n_probe)
+    found = index.query(queries, 1)
+    to_centers = cdist(queries, centers, "sqeuclidean")
+    labels = cdist(X, centers, "sqeuclidean").argmin(axis=1)
+    probed = np.argsort(to_centers, axis=1, kind="stable")[:, :n_probe]
+    here = (probed[:, :, None] == labels).any(axis=1)
+    assert here.any(axis=1).all()
+    distances = np.where(here, cdist(queries, X, "sqeuclidean"), np.inf)
+    np.testing.assert_array_equal(found.rows[:, 0], distances.argmin(axis=1))
 
 
 def test_no_row_is_outside_its_groups_radius():

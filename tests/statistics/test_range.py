@@ -5,7 +5,8 @@ import pytest
 from tests.statistics.rows import FORMS, blobs, fold, forms, weights
 
 from shoal import open_dataset
-from shoal.statistics.range import ColumnRange, Range
+from shoal.exceptions import DataError
+from shoal.statistics.range import ColumnRange, Range, look_at_all_rows
 from shoal.testing import check_statistic
 
 
@@ -21,6 +22,13 @@ def test_is_numpys_in_any_split(form, dtype):
     assert found.n_rows == len(X)
     assert found.largest_weight == weight.max()
     assert found.n_weighted_rows == np.count_nonzero(weight)
+
+
+def test_all_rows_are_looked_at():
+    X = np.insert(blobs(), [0, 5], np.nan, axis=0)
+    assert look_at_all_rows(open_dataset(X, missing="drop")) == 150
+    with pytest.raises(DataError, match="row 0"):
+        look_at_all_rows(open_dataset(X))
 
 
 def test_rows_without_weights_weigh_one():

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from shoal.exceptions import FileError
 
 _NUMBER = np.dtype(np.int64)
 
-#: Of rows that are read from a file at a time.
+#: Of rows that are read from a file at a time, and of those that are sorted on their way there.
 _STRIP_BYTES = 2 * 2**20
+_SORTED_BYTES = 8 * 2**20
 
 
 class RowStorage(ABC):
@@ -35,18 +37,38 @@ class RowStorage(ABC):
     def n_rows(self) -> int:
         return int(self.starts[-1])
 
-    def append(self, run: int, rows: AnyArray, numbers: Int64Array) -> None:
-        """Put rows, shape (n, n_features), and their numbers behind those that a run has."""
-        self._write(run, int(self._next[run]), rows, numbers)
-        self._next[run] += len(rows)
+    def append(self, runs: AnyArray, rows: AnyArray, numbers: Int64Array) -> None:
+        """Put rows and their numbers, each behind what its run has; those of a run keep order.
+
+        Parameters
+        ----------
+        runs : ndarray of shape (n,), of integers
+        rows : ndarray of shape (n, n_features)
+        numbers : ndarray of shape (n,), int64
+        """
+        n_runs = len(self._next)
+        # Short integers are sorted by counting.
+        order = np.argsort(runs.astype(np.min_scalar_type(n_runs)), kind="stable")
+        counts = np.bincount(runs, minlength=n_runs)
+        first = self._next - (np.cumsum(counts) - counts)
+        ordered = runs[order]
+        self._write(order, ordered, first[ordered] + np.arange(len(order)), rows, numbers)
+        self._next += counts
 
     @abstractmethod
     def read(self, run: int) -> Iterator[tuple[AnyArray, Int64Array]]:
         """The rows of a run that is full, C-contiguous, and their numbers, in strips."""
 
     @abstractmethod
-    def _write(self, run: int, start: int, rows: AnyArray, numbers: Int64Array) -> None:
-        """Put rows of a run and their numbers at places `start` and on."""
+    def _write(
+        self,
+        order: Int64Array,
+        runs: AnyArray,
+        places: Int64Array,
+        rows: AnyArray,
+        numbers: Int64Array,
+    ) -> None:
+        """Put ``rows[order]`` and their numbers at these places, which are of these runs."""
 
 
 class RowArrays(RowStorage):
@@ -61,9 +83,18 @@ class RowArrays(RowStorage):
         start, stop = self.starts[run : run + 2].tolist()
         yield self._rows[start:stop], self._numbers[start:stop]
 
-    def _write(self, run: int, start: int, rows: AnyArray, numbers: Int64Array) -> None:
-        here = slice(start, start + len(rows))
-        self._rows[here], self._numbers[here] = rows, numbers
+    def _write(
+        self,
+        order: Int64Array,
+        runs: AnyArray,
+        places: Int64Array,
+        rows: AnyArray,
+        numbers: Int64Array,
+    ) -> None:
+        # From where they are straight to their places.
+        found = np.empty_like(places)
+        found[order] = places
+        self._rows[found], self._numbers[found] = rows, numbers
 
 
 class RowFile(RowStorage):
@@ -135,7 +166,30 @@ class RowFile(RowStorage):
         """Remove the file and its folder. Idempotent."""
         self._file.close()
 
-    def _write(self, run: int, start: int, rows: AnyArray, numbers: Int64Array) -> None:
+    def _write(
+        self,
+        order: Int64Array,
+        runs: AnyArray,
+        places: Int64Array,
+        rows: AnyArray,
+        numbers: Int64Array,
+    ) -> None:
+        step = max(64, _SORTED_BYTES // self._row_bytes)
+        for first in range(0, len(order), step):
+            here, which = runs[first : first + step], order[first : first + step]
+            sorted_rows, sorted_numbers = rows[which], numbers[which]
+            edges = [0, *(np.flatnonzero(np.diff(here)) + 1).tolist(), len(which)]
+            for start, stop in pairwise(edges):
+                part = slice(start, stop)
+                self._write_run(
+                    int(here[start]),
+                    int(places[first + start]),
+                    sorted_rows[part],
+                    sorted_numbers[part],
+                )
+
+    def _write_run(self, run: int, start: int, rows: AnyArray, numbers: Int64Array) -> None:
+        """Put rows of a run and their numbers at places `start` and on."""
         values = (
             np.ascontiguousarray(rows, dtype=self._dtype),
             np.ascontiguousarray(numbers, dtype=_NUMBER),

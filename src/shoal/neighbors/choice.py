@@ -7,6 +7,7 @@ from shoal.neighbors.brute import Brute
 from shoal.neighbors.database import Database
 from shoal.neighbors.group_centers import centers_of, row_sample
 from shoal.neighbors.group_index import GroupIndex
+from shoal.neighbors.group_trial import share_within_reach
 from shoal.neighbors.grouped_blocks import GroupedBlocks
 from shoal.neighbors.grouped_rows import GroupedRows
 from shoal.neighbors.hnsw import HNSW
@@ -19,16 +20,15 @@ _INDEXES = {kind.name: kind for kind in _KINDS}
 
 ALGORITHMS = ("auto", *_INDEXES)
 
-#: A k-d tree answers faster than looking at all rows where these are more than 2,500 times 2.4 to
+#: A k-d tree answers faster than looking at all rows where these are more than 1,400 times 2.75 to
 #: the number of features. Measured with gaussian rows, docs/neighbors.md: the two meet at about
-#: 10,000 rows of 2 features, 20,000 of 3, 125,000 of 4, 190,000 of 5, 400,000 of 6, 1,000,000 of 7.
-_TREE_ROWS, _TREE_GROWTH = 2_500, 2.4
+#: 75,000 rows of 4 features, 220,000 of 5, 650,000 of 6, 1,500,000 of 7.
+_TREE_ROWS, _TREE_GROWTH = 1_400, 2.75
 
 #: Where grouping rows is worth trying, and what share of the rows a query may still look at: of few
 #: features, groups cost as much as all rows once queries look at a seventh of them.
 _GROUPED_ROWS = 50_000
 _SHARE_VISITED = 0.1
-_N_TRIED = 256
 
 
 def build_index(
@@ -81,8 +81,6 @@ def _grouped_or_not(database: Database, metric: Metric) -> Index:
     """Groups where queries among a sample of the rows skip most of it, else all rows."""
     sample = row_sample(database, metric)
     centers = centers_of(sample, database.n_rows)
-    trial = GroupedRows.around(Database.of_array(sample), Metric("euclidean"), centers, None)
-    some = sample[:: max(1, len(sample) // _N_TRIED)]
-    if trial.share_visited(some, 5) <= _SHARE_VISITED:
+    if share_within_reach(sample, centers) <= _SHARE_VISITED:
         return _grouping().around(database, metric, centers, None)
     return Brute.build(database, metric)

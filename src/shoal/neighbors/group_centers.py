@@ -19,7 +19,7 @@ from shoal.statistics.purpose import Purpose
 
 #: Groups are found from a sample of so many rows each, where these take no more than so many bytes:
 #: as large as budgets are small, and never of them, so that they decide nothing.
-_ROWS_A_GROUP = 64
+_ROWS_A_GROUP = 32
 _SAMPLE_BYTES = 2 * 2**20
 _LEAST_ROWS_A_GROUP = 8
 _FIRST_ROWS_A_GROUP = 4
@@ -32,7 +32,7 @@ _SEED = 0
 
 
 def group_centers(database: Database, metric: Metric) -> AnyArray:
-    """Centres of about as many groups as groups have rows, from a sample of the rows.
+    """Centres of half as many groups as a group has rows, from a sample of the rows.
 
     They depend on the rows alone. First centres that are spread out by k-means++ leave no blob of
     rows without one; a small part of the sample is enough for that, and takes no time.
@@ -79,7 +79,7 @@ def _spread_rows(rows: AnyArray, n_chosen: int) -> AnyArray:
     careful seeding", 2007), on distances whose bits are the same anywhere: drawing several
     candidates, as scikit-learn does, takes eight times as long and spares no query a group.
     """
-    draws = np.random.Generator(np.random.Philox(key=[_SEED, Purpose.GROUPS])).random(n_chosen)
+    draws = np.random.Generator(np.random.Philox(key=[_SEED, Purpose.SPREAD_ROWS])).random(n_chosen)
     chosen = [int(draws[0] * len(rows))]
     squared = np.full((len(rows), 1), np.inf)
     latest = np.empty_like(squared)
@@ -98,4 +98,4 @@ def _local() -> AbstractContextManager[Any]:
 
 
 def _n_groups(n_rows: int) -> int:
-    return max(1, min(int(np.sqrt(n_rows)), _MOST_GROUPS))
+    return max(1, min(int(np.sqrt(n_rows / 2)), _MOST_GROUPS))

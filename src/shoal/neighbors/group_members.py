@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
-from shoal._typing import AnyArray, Float64Array, Int32Array, Int64Array
+from shoal._typing import AnyArray, Float64Array, Int64Array
 from shoal.data.block import Block
 from shoal.data.dataset import Dataset
 from shoal.data.row_storage import RowArrays, RowFile, RowStorage
@@ -17,7 +16,7 @@ from shoal.statistics.row_groups import RowGroups
 #: Rows of files that take no more of the engine's memory than this are grouped there.
 _MEMORY_SHARE = 1 / 4
 
-#: Of rows that are copied together on their way to their groups.
+#: Of sparse rows that are made dense at a time.
 _STRIP_BYTES = 8 * 2**20
 
 
@@ -68,7 +67,9 @@ def members_of(
     starts = np.concatenate([[0], np.cumsum(extents.counts)])
     storage = _storage(dataset, starts, engine)
     for block, found in engine.map_blocks(dataset, groups.groups_of):
-        _put(storage, block, found, first_place)
+        places = block.row_numbers + first_place
+        for part, rows in _dense_parts(block):
+            storage.append(found[part], rows, places[part])
     if isinstance(storage, RowFile):
         engine.release(dataset)
     return GroupMembers(storage, dataset.n_rows), extents.radii
@@ -82,27 +83,12 @@ def _storage(dataset: Dataset, starts: Int64Array, engine: LocalEngine) -> RowSt
     return kind(starts, dataset.n_features, dataset.dtype)
 
 
-def _put(
-    storage: RowStorage,
-    block: Block,
-    groups: Int32Array,
-    first_place: int,
-) -> None:
-    """Put the rows of a block behind those that their groups have already."""
-    places = block.row_numbers + first_place
-    for which in _strips(block, groups):
-        rows = block.X[which]
-        dense = rows if isinstance(rows, np.ndarray) else rows.toarray()
-        here, numbers = groups[which], places[which]
-        edges = [0, *(np.flatnonzero(np.diff(here)) + 1).tolist(), len(which)]
-        for start, stop in pairwise(edges):
-            storage.append(int(here[start]), dense[start:stop], numbers[start:stop])
-
-
-def _strips(block: Block, groups: Int32Array) -> Iterator[Int64Array]:
-    """Rows of a block by group, those of a group in order, a few at a time."""
-    # Short integers are sorted by counting.
-    order = np.argsort(groups.astype(np.min_scalar_type(groups.max())), kind="stable")
-    step = max(64, _STRIP_BYTES // (8 * block.X.shape[1]))
-    for start in range(0, len(order), step):
-        yield order[start : start + step]
+def _dense_parts(block: Block) -> Iterator[tuple[slice, AnyArray]]:
+    """Which rows of a block, and these, dense: a few at a time of a sparse one."""
+    if isinstance(block.X, np.ndarray):
+        yield slice(None), block.X
+        return
+    step = max(64, _STRIP_BYTES // (block.X.dtype.itemsize * block.X.shape[1]))
+    for start in range(0, block.n_rows, step):
+        part = slice(start, start + step)
+        yield part, block.X[part].toarray()

@@ -65,7 +65,7 @@ class GroupedRows(GroupIndex):
         return index
 
     def query(self, queries: AnyArray, n_neighbors: int) -> Neighbors:
-        parts = list(self._in_parts(queries, lambda some: self._nearest(some, n_neighbors)[0]))
+        parts = list(self._in_parts(queries, lambda some: self._nearest(some, n_neighbors)))
         return Neighbors(
             self.metric.distances(np.concatenate([part.distances for part in parts])),
             np.concatenate([part.rows for part in parts]),
@@ -94,11 +94,6 @@ class GroupedRows(GroupIndex):
             removed=places_without(self.removed, rows),
         )
 
-    def share_visited(self, queries: AnyArray, n_neighbors: int) -> float:
-        """The share of all rows that queries look at."""
-        n_visited = sum(self._in_parts(queries, lambda some: self._nearest(some, n_neighbors)[1]))
-        return n_visited / (len(queries) * self.database.n_rows)
-
     def strips(self, group: int) -> Iterator[tuple[AnyArray, Int64Array]]:
         """Rows of a group and their places, -1 of those removed, strip by strip."""
         for members in self.members:
@@ -114,15 +109,16 @@ class GroupedRows(GroupIndex):
         radii = np.maximum(self.radii, radii * (1 + SLACK))
         return replace(self, centers=centers, radii=radii, members=(*self.members, members))
 
-    def _nearest(self, queries: AnyArray, n_neighbors: int) -> tuple[Neighbors, int]:
-        """The nearest rows, with squared distances, and how many rows were looked at."""
+    def _nearest(self, queries: AnyArray, n_neighbors: int) -> Neighbors:
+        """The nearest rows, with squared distances."""
         search = _Search(self, queries, n_neighbors)
-        n_visited = search.visit_nearest() + search.visit_near()
+        search.visit_nearest()
+        search.visit_near()
         if self.n_probe is not None:
-            n_visited += search.visit_others()
+            search.visit_others()
         best = search.best
         rows = np.where(best.rows == NO_ROW, NO_ROW, self._numbers(best.rows))
-        return Neighbors(best.distances, rows), n_visited
+        return Neighbors(best.distances, rows)
 
     def _within(self, queries: AnyArray, reduced: float) -> list[Pairs]:
         """The rows no farther than a squared distance, by place."""
@@ -183,25 +179,25 @@ class _Search:
         )
         self._is_probed = self._bounds.nearest(index.n_probe)
 
-    def visit_nearest(self) -> int:
-        """Look at the group of the nearest centre; how many rows were looked at in all."""
+    def visit_nearest(self) -> None:
+        """Look at the group of the nearest centre."""
         nearest = self._bounds.distances.argmin(axis=1)
         order = np.argsort(nearest, kind="stable")
-        return self._visit(order, nearest[order])
+        self._visit(order, nearest[order])
 
-    def visit_near(self) -> int:
+    def visit_near(self) -> None:
         """Look at all groups that no bound rules out, a few nearest ones first."""
         near = self.groups_within(self.best.distances[:, -1])
         many = np.flatnonzero(np.count_nonzero(near, axis=1) > FIRST_GROUPS)
         if len(many):
             near[many] &= self._bounds.nearest(FIRST_GROUPS, many)
-        n_visited = self._visit_marked(near)
-        return n_visited + self._visit_all(many)
+        self._visit_marked(near)
+        self._visit_all(many)
 
-    def visit_others(self) -> int:
+    def visit_others(self) -> None:
         """Look at groups that were not to be probed, for queries that found too few rows."""
         self._is_probed[:] = True
-        return self._visit_all(np.flatnonzero(self.best.rows[:, -1] == NO_ROW))
+        self._visit_all(np.flatnonzero(self.best.rows[:, -1] == NO_ROW))
 
     def groups_within(self, reduced: Float64Array, which: Any = slice(None)) -> AnyArray:
         """Groups to be probed that may have rows within a squared distance of each query.
@@ -211,48 +207,43 @@ class _Search:
         near: AnyArray = self._bounds.within(reach_of(reduced), which) & self._is_probed[which]
         return near
 
-    def _visit_all(self, which: Int64Array) -> int:
+    def _visit_all(self, which: Int64Array) -> None:
         """Look at all groups that may still matter to these queries."""
         if not len(which):
-            return 0
+            return
         near = np.zeros(self._is_probed.shape, dtype=bool)
         near[which] = self.groups_within(self.best.distances[which, -1], which)
-        return self._visit_marked(near)
+        self._visit_marked(near)
 
-    def _visit_marked(self, near: AnyArray) -> int:
+    def _visit_marked(self, near: AnyArray) -> None:
         """Look at marked groups; `near` is of shape (n_queries, n_groups)."""
         pairs = np.flatnonzero(np.ascontiguousarray(near.T))
         groups, queries = np.divmod(pairs, len(near))
-        return self._visit(queries, groups)
+        self._visit(queries, groups)
 
-    def _visit(self, queries: Int64Array, groups: Int64Array) -> int:
+    def _visit(self, queries: Int64Array, groups: Int64Array) -> None:
         """Look at a group for a query, pair after pair; groups ascend."""
-        n_visited = 0
         edges = [0, *(np.flatnonzero(np.diff(groups)) + 1).tolist(), len(groups)]
         for start, stop in pairwise(edges if len(groups) else []):
             group, which = int(groups[start]), queries[start:stop]
             reach = reach_of(self.best.distances[which, -1])
             near = which[self._bounds.still_within(reach, which, group)]
             if len(near):
-                n_visited += len(near) * self._look_at(group, near)
+                self._look_at(group, near)
             self._bounds.distances[which, group] = np.inf
-        return n_visited
 
     def strips(self, group: int) -> Iterator[tuple[AnyArray, Int64Array]]:
         """The rows of a group, in the type of the queries, and their places."""
         for rows, places in self._index.strips(group):
             yield rows.astype(self.queries.dtype, copy=False), places
 
-    def _look_at(self, group: int, which: Int64Array) -> int:
-        """Look at the rows of a group for some queries; how many these are."""
+    def _look_at(self, group: int, which: Int64Array) -> None:
+        """Look at the rows of a group for some queries."""
         queries = self.queries[which]
         distances, found = self.best.distances[which], self.best.rows[which]
-        n_rows = 0
         for rows, places in self.strips(group):
             _kernels.nearest_rows(rows, places, queries, self.shifts[group], distances, found)
-            n_rows += len(rows)
         self.best.distances[which], self.best.rows[which] = distances, found
-        return n_rows
 
 
 def _made(cls: type[GroupedRows], *fields: Any) -> GroupedRows:

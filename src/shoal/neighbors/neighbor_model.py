@@ -14,7 +14,6 @@ from shoal._validation import check_choice, check_number
 from shoal.data.block import Block
 from shoal.data.dataset import Dataset
 from shoal.data.validation import fit_dataset, predict_dataset
-from shoal.engines.current import current_engine
 from shoal.exceptions import DataError
 from shoal.neighbors.choice import ALGORITHMS, build_index
 from shoal.neighbors.database import Database, checked_rows, query_batches
@@ -23,7 +22,7 @@ from shoal.neighbors.stored_rows import restored_rows, stored_rows
 from shoal.neighbors.targets import Targets
 from shoal.solvers.fitting import restored_on_error
 from shoal.statistics.metric import Metric
-from shoal.statistics.range import Range
+from shoal.statistics.range import look_at_all_rows
 
 
 class NeighborModel(BaseEstimator, ABC):
@@ -105,7 +104,7 @@ class NeighborModel(BaseEstimator, ABC):
             dataset = fit_dataset(self, X, target=y, features=features)
             metric = Metric.of(self.metric, self.p, self.metric_params)
             metric.check_width(dataset.n_features)
-            _look_at_all_rows(dataset, metric)
+            _require_rows(dataset, metric)
             self.effective_metric_ = metric.name
             self.effective_metric_params_ = dict(metric.parameters)
             self._start(dataset)
@@ -117,7 +116,7 @@ class NeighborModel(BaseEstimator, ABC):
             return self._fit_rows(X, y, features)
         with restored_on_error(self):
             dataset = predict_dataset(self, X, target=y)
-            _look_at_all_rows(dataset, self._metric)
+            _require_rows(dataset, self._metric)
             self._extend(dataset)
             self._keep(self.index_.add(dataset))
         return self
@@ -164,9 +163,7 @@ class NeighborModel(BaseEstimator, ABC):
         return tags
 
 
-def _look_at_all_rows(dataset: Dataset, metric: Metric) -> None:
-    """Read every row, so that bad ones are found now and not by the first query."""
-    unit_rows = metric.name == "cosine"
-    seen = replace(dataset, unit_rows=True) if unit_rows else dataset
-    if not current_engine().fold(seen, Range(dataset.n_features)).n_rows:
+def _require_rows(dataset: Dataset, metric: Metric) -> None:
+    """Raise DataError where a row is bad, now and not at the first query, or none is left."""
+    if not look_at_all_rows(replace(dataset, unit_rows=metric.name == "cosine")):
         raise DataError("All rows have missing values: none is left to be a neighbour.")

@@ -13,7 +13,6 @@ from sklearn.utils.validation import check_is_fitted
 from shoal._typing import AnyArray, Int32Array, Int64Array
 from shoal._validation import check_choice, check_number
 from shoal.callbacks import logger, make_log_visible
-from shoal.data.dataset import Dataset
 from shoal.data.validation import fit_dataset, predict_dataset, target_role
 from shoal.engines.current import current_engine
 from shoal.exceptions import ParameterError
@@ -22,7 +21,7 @@ from shoal.semi_supervised.graph_model import in_memory
 from shoal.semi_supervised.training_rows import HeldRows, StreamedRows, TrainingRows
 from shoal.solvers.fitting import restored_on_error
 from shoal.statistics.known_targets import UNKNOWN, KnownLabels
-from shoal.statistics.range import Range
+from shoal.statistics.range import look_at_all_rows
 
 
 def _estimator_has(name: str) -> Callable[[Any], bool]:
@@ -156,7 +155,9 @@ class SelfTrainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
             found = KnownLabels.of(dataset)
             self._warn(found)
             dataset = dataset.with_target(None)
-            _look_at_all_rows(dataset)
+            # Bad values are found now, while messages can say in which row.
+            require_all(look_at_all_rows(dataset), dataset.n_rows)
+            current_engine().release(dataset)
             self.estimator_ = clone(self.estimator)
             is_ours = _is_ours(self.estimator_)
             rows = StreamedRows(dataset) if is_ours else HeldRows(in_memory(dataset))
@@ -323,14 +324,6 @@ class SelfTrainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
 def _is_ours(estimator: Any) -> bool:
     """Whether an estimator takes datasets."""
     return type(estimator).__module__.startswith("shoal.")
-
-
-def _look_at_all_rows(dataset: Dataset) -> None:
-    """Find bad values now, while messages can say in which row."""
-    engine = current_engine()
-    found = engine.fold(dataset, Range(dataset.n_features))
-    engine.release(dataset)
-    require_all(found.n_rows, dataset.n_rows)
 
 
 def _labels(classes: AnyArray, codes: Int32Array) -> AnyArray:

@@ -50,7 +50,7 @@ class Sample:
         """The `size` rows with the smallest keys, ties by row number."""
         if len(self.rows) <= size:
             return self
-        return self.take(np.lexsort((self.rows, self.keys))[:size])
+        return self.take(_smallest(self.keys, self.rows, size))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,7 +109,7 @@ class KeyedSample(Statistic[Sample, Sample]):
             chosen &= keys <= partial.keys.max()
         which = np.flatnonzero(chosen)
         if len(which) > self.size:
-            which = which[np.lexsort((which, keys[which]))[: self.size]]
+            which = which[_smallest(keys[which], which, self.size)]
         if not len(which):
             return partial
         X = block.X[which]
@@ -149,6 +149,15 @@ class KeyedSample(Statistic[Sample, Sample]):
         with np.errstate(divide="ignore"):
             keys: Float64Array = -np.log(uniform) / probability
         return keys
+
+
+def _smallest(keys: Float64Array, rows: Int64Array, size: int) -> Int64Array:
+    """Positions of the `size` smallest of more keys, ties by row number, in no order."""
+    limit = np.partition(keys, size - 1)[size - 1]
+    which = np.flatnonzero(keys <= limit)
+    if len(which) == size:
+        return which
+    return which[np.lexsort((rows[which], keys[which]))[:size]]
 
 
 def _taken(values: AnyArray | None, which: AnyArray) -> Any:

@@ -20,6 +20,7 @@ class Purpose(IntEnum):
     GROUPS = 66
     RECALL = 67
     HESSIAN = 68
+    SPREAD_ROWS = 69
     NEXT_CENTER = 2**16  # after so many
     MINI_BATCHES = 2**32  # of a pass
     ROW_ORDER = 2**33  # of an epoch

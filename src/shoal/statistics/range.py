@@ -7,6 +7,8 @@ import numpy as np
 
 from shoal._typing import Float64Array
 from shoal.data.block import Block
+from shoal.data.dataset import Dataset
+from shoal.engines.current import current_engine
 from shoal.engines.statistic import Statistic
 from shoal.exceptions import DataError
 
@@ -72,6 +74,11 @@ def require_weight(found: ColumnRange) -> None:
         raise DataError("Found array with 0 sample(s): every row has a missing value.")
     if not found.n_weighted_rows:
         raise DataError("Input sample_weight is all zero: no row counts. Give some row a weight.")
+
+
+def look_at_all_rows(dataset: Dataset) -> int:
+    """How many rows there are, dropped ones left out; bad ones are found now, by their number."""
+    return current_engine().fold(dataset, Range(dataset.n_features)).n_rows
 
 
 @dataclass(frozen=True, slots=True)
