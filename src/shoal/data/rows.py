@@ -20,8 +20,9 @@ from shoal.exceptions import DataError, NonFiniteError, SchemaError
 if TYPE_CHECKING:
     from shoal.data.dataset import Dataset
 
-#: Blocks of decoded rows are no larger: each step of a pass, from their first copy to the statistic,
-#: finds them in the processor's cache. Sources decode more rows at a time, which costs less a row.
+#: Blocks of decoded rows are no larger: each step of a pass, from their first copy to the
+#: statistic, finds them in the processor's cache. Sources decode more rows at a time, which costs
+#: less a row.
 _CACHED_BYTES = 2 * 2**20
 
 
@@ -56,7 +57,7 @@ class BlockReader:
 
     @property
     def _most_rows(self) -> int:
-        """Rows of the largest blocks that are worth to be made."""
+        """Rows of a block at most, whatever the budget."""
         dataset = self._dataset
         if dataset.source.in_memory:
             return dataset.n_rows
