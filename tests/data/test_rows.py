@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from shoal import open_dataset
+from shoal.data import rows as module
 from shoal.data.arrays import ArraySource
 from shoal.data.dataset import Dataset
 from shoal.exceptions import DataError, NonFiniteError, SchemaError
@@ -48,6 +49,17 @@ def test_blocks_are_the_rows_in_order(form, max_rows):
     for block in found:
         np.testing.assert_array_equal(block.minimum, dense(block).min(axis=0))
         np.testing.assert_array_equal(block.maximum, dense(block).max(axis=0))
+
+
+def test_decoded_blocks_fit_the_processors_cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_CACHED_BYTES", 6 * 24 + 23)
+    table = pa.table({f"x{j}": X[:, j] for j in range(3)})
+    pq.write_table(table, tmp_path / "x.parquet")
+    found = blocks(open_dataset(tmp_path / "x.parquet"), 20)
+    # Blocks are cut from pieces of 20 rows; what a piece leaves over waits for the next one.
+    assert max(block.n_rows for block in found) == 6
+    np.testing.assert_array_equal(np.vstack([block.X for block in found]), X)
+    assert [block.n_rows for block in blocks(open_dataset(X), 20)] == [20, 20, 10]
 
 
 @pytest.mark.parametrize("form", FORMS)

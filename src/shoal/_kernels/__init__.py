@@ -42,6 +42,7 @@ column_moments: Callable[..., None] = _native.column_moments
 column_moments_csr: Callable[..., None] = _native.column_moments_csr
 column_range: Callable[..., int] = _native.column_range
 column_range_csr: Callable[..., int] = _native.column_range_csr
+copy_columns: Callable[..., None] = _native.copy_columns
 copy_rows: Callable[..., None] = _native.copy_rows
 philox: Callable[..., None] = _native.philox
 philox_rows: Callable[..., None] = _native.philox_rows

@@ -20,13 +20,13 @@ struct Strip {
     const T *row(int64_t r) const { return data + r * stride; }
 };
 
-// Copies the square of 16-byte vectors whose columns lie at `from` to rows at `to`.
-template <class T>
-inline void transpose_square(const T *from, int64_t column_stride, T *to, int64_t row_stride) {
+// Copies the square of 16-byte vectors that begin at `column(0)`, `column(1)` ... to rows at `to`.
+template <class T, class Column>
+inline void transpose_square(Column column, T *to, int64_t row_stride) {
     typedef T Quad __attribute__((vector_size(16)));
     constexpr int side = 16 / sizeof(T);
     Quad lines[side];
-    for (int j = 0; j < side; ++j) std::memcpy(&lines[j], from + j * column_stride, 16);
+    for (int j = 0; j < side; ++j) std::memcpy(&lines[j], column(j), 16);
     if constexpr (side == 2) {
         const Quad top = __builtin_shufflevector(lines[0], lines[1], 0, 2);
         lines[1] = __builtin_shufflevector(lines[0], lines[1], 1, 3);
@@ -52,7 +52,7 @@ void transpose(const Matrix<T> &x, Strip<T> strip, T *to) {
     const int64_t even_columns = strip.width - strip.width % side;
     for (int64_t j = 0; j < even_columns; j += side)
         for (int64_t r = 0; r < even_rows; r += side)
-            transpose_square(x.at(strip.first + r, strip.column + j), x.column_stride,
+            transpose_square([&](int c) { return x.at(strip.first + r, strip.column + j + c); },
                              to + r * strip.stride + j, strip.stride);
     for (int64_t j = 0; j < strip.width; ++j)
         for (int64_t r = j < even_columns ? even_rows : 0; r < strip.count; ++r)

@@ -13,8 +13,9 @@ from shoal.data.files import AnyPath, File, common_columns, find_files, fingerpr
 from shoal.data.source import Cell, Column, Source
 from shoal.exceptions import SchemaError
 
-#: Bytes of a column read from the file at a time: what a reading thread holds a column.
-_BUFFER_BYTES = 1 << 18
+#: Bytes of a column read from the file at a time: what a reading thread holds a column. They stay
+#: in the processor's second-level cache until they are decoded; the system reads ahead by itself.
+_BUFFER_BYTES = 1 << 16
 
 #: Size of a page of a column, and of a dictionary, that writers aim at.
 _PAGE_BYTES = 1 << 20

@@ -72,7 +72,7 @@ class Plan:
     n_rows, row_bytes : int
         Size of the dataset, and of one decoded row.
     block_rows : int
-        Rows of a block, at most: whole windows, or all rows.
+        Rows of a block, and rows that are decoded at a time, at most: whole windows, or all rows.
     blocks_in_flight : int
         Blocks being decoded, read back or in hand at a time, at most.
     in_flight_bytes : int

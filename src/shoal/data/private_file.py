@@ -179,13 +179,13 @@ def make_private_folder(directory: Path) -> PrivateFolder:
     except OSError as error:
         raise FileError(
             error.errno,
-            f"The block cache cannot be made in {root}: {error.strerror}. SHOAL_CACHE_DIR names "
+            f"No private folder can be made in {root}: {error.strerror}. SHOAL_CACHE_DIR names "
             "another folder.",
         ) from error
 
 
 def cache_directory() -> Path:
-    """Where block caches go."""
+    """Where private folders go."""
     chosen = os.environ.get("SHOAL_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
     return Path(chosen or tempfile.gettempdir()).expanduser()
 
@@ -201,8 +201,8 @@ def _check_owner(root: Path) -> None:
     status = root.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
         raise FileError(
-            f"{root} is not a folder of this user, so the block cache would not be private "
-            "there. Remove it, or name another folder by SHOAL_CACHE_DIR."
+            f"{root} is not a folder of this user, so files would not be private there. Remove it, "
+            "or name another folder by SHOAL_CACHE_DIR."
         )
 
 

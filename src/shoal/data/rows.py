@@ -10,6 +10,7 @@ from shoal import _kernels
 from shoal._typing import AnyArray, Float64Array, Int64Array, Matrix, Rows
 from shoal.data.arrays import matrix_of
 from shoal.data.block import Block
+from shoal.data.plan import row_bytes
 from shoal.data.row_major import matrix_from
 from shoal.data.source import Cell
 from shoal.data.target_classes import TargetClasses
@@ -18,6 +19,11 @@ from shoal.exceptions import DataError, NonFiniteError, SchemaError
 
 if TYPE_CHECKING:
     from shoal.data.dataset import Dataset
+
+#: Blocks of decoded rows are no larger: each step of a pass, from their first copy to the
+#: statistic, finds them in the processor's cache. Sources decode more rows at a time, which costs
+#: less a row.
+_CACHED_BYTES = 2 * 2**20
 
 
 class BlockReader:
@@ -37,8 +43,9 @@ class BlockReader:
         if max_rows < cell.n_rows:
             max_rows = whole_windows(max_rows, window_rows)
         pieces = self._dataset.source.read(cell, self._columns, max_rows)
+        block_rows = min(max_rows, self._most_rows)
         start = 0
-        for rows in cut_at_windows(pieces, cell.n_rows, window_rows, max_rows):
+        for rows in cut_at_windows(pieces, cell.n_rows, window_rows, block_rows):
             n_rows = length(rows)
             block = self._block(rows, cell, start, n_rows)
             # Nothing of this block may be held here while the source decodes the next one.
@@ -47,6 +54,14 @@ class BlockReader:
                 yield block
             del block
             start += n_rows
+
+    @property
+    def _most_rows(self) -> int:
+        """Rows of a block at most, whatever the budget."""
+        dataset = self._dataset
+        if dataset.source.in_memory:
+            return dataset.n_rows
+        return whole_windows(_CACHED_BYTES // row_bytes(dataset), dataset.window_rows)
 
     def _block(self, rows: Rows, cell: Cell, start: int, n_rows: int) -> Block:
         """The block of `n_rows` rows that begin `start` rows into `cell`."""
