@@ -105,13 +105,17 @@ template <class T> struct DenseRows {
     Index stride, columns;
 
     const T *row(Index i) const { return data + i * stride; }
-    template <int locality> [[gnu::always_inline]] void prefetch(Index i) const {
+    [[gnu::always_inline]] void prefetch(Index far, Index near) const {
         constexpr Index most_bytes = 16 * line_bytes;
-        const char *const from = reinterpret_cast<const char *>(row(i));
+        const auto byte_of = [&](Index i) { return reinterpret_cast<const char *>(row(i)); };
         const Index last = std::min<Index>(columns * sizeof(T), most_bytes) - 1;
-        for (Index at = 0; at < last; at += line_bytes) ask_for<locality>(from + at);
+        const auto ask = [&](Index at) SHOAL_INLINE {
+            ask_for<2>(byte_of(far) + at);
+            ask_for<3>(byte_of(near) + at);
+        };
+        for (Index at = 0; at < last; at += line_bytes) ask(at);
         // Rows need not begin where a line does.
-        ask_for<locality>(from + last);
+        ask(last);
     }
     double dot(Index i, const T *w) const { return shoal::dot(row(i), w, columns); }
     void add_to(T *w, Index i, double c) const {
@@ -122,14 +126,20 @@ template <class T> struct DenseRows {
 template <class T, class Column> struct SparseRows {
     CsrMatrix<T, Column> x;
 
-    template <int locality> [[gnu::always_inline]] void prefetch(Index i) const {
+    [[gnu::always_inline]] void prefetch(Index far, Index near) const {
+        ask<2>(far);
+        ask<3>(near);
+    }
+    template <int locality> [[gnu::always_inline]] void ask(Index i) const {
         constexpr Index most_lines = 16;
-        const auto ask = [](const auto *from, const auto *end) {
+        const auto all = [](const auto *from, const auto *end) SHOAL_INLINE {
             const auto *last = std::min(end, from + most_lines * line_bytes / Index(sizeof *from));
             for (; from < last; from += line_bytes / Index(sizeof *from)) ask_for<locality>(from);
+            ask_for<locality>(last - 1);
         };
-        ask(x.data + x.indptr[i], x.data + x.indptr[i + 1]);
-        ask(x.indices + x.indptr[i], x.indices + x.indptr[i + 1]);
+        if (x.indptr[i] == x.indptr[i + 1]) return;
+        all(x.data + x.indptr[i], x.data + x.indptr[i + 1]);
+        all(x.indices + x.indptr[i], x.indices + x.indptr[i + 1]);
     }
     // Four sums, so that additions do not wait for each other.
     double dot(Index i, const T *w) const {
@@ -241,6 +251,9 @@ constexpr Index rows_ahead = 8;
 // Rows of one window, in order of the steps.
 struct Visits {
     const int32_t *order;  // null: as they are
+    // The same rows, in an order nearer to that in memory: each comes at most far_ahead places after
+    // its visit's.
+    const int32_t *arrivals;
     Index rows;
     const double *target, *weight;  // by row; weight may be null
     Index far_ahead;                // asked for so early that memory's latency is hidden
@@ -251,8 +264,10 @@ struct Visits {
     // Processors foresee rows in order by themselves; others come to the second-level cache first.
     template <class Rows> [[gnu::always_inline]] void prefetch(const Rows &x, Index position) const {
         if (!order) return;
-        x.template prefetch<2>(order[std::min(position + far_ahead, rows - 1)]);
-        x.template prefetch<3>(order[std::min(position + rows_ahead, rows - 1)]);
+        const Index far = arrivals[std::min(position + far_ahead, rows - 1)];
+        x.prefetch(far, order[std::min(position + rows_ahead, rows - 1)]);
+        ask_for<2>(target + far);
+        if (weight) ask_for<2>(weight + far);
     }
 };
 
