@@ -27,13 +27,15 @@ def learning(loss="half_squared_error", **settings):
     return Learning(loss, **(defaults | settings))
 
 
-def descended(X, y, how, *, order=None, weight=None, n_outputs=1, kernels=_kernels, start=0.0):
+def descended(
+    X, y, how, *, order=None, weight=None, n_outputs=1, kernels=_kernels, start=0.0, n_steps=0
+):
     """Coefficients, intercepts, all arrays and counters after a window."""
     coef = np.full((n_outputs, X.shape[1]), start, X.dtype)
     start = Weights.zeros(coef, np.zeros(n_outputs), how)
     names = ("coef", "intercept", "received", "total", "intercept_total", "first", "second")
     held = {name: getattr(start, name) for name in names}
-    counters = held["counters"] = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0])
+    counters = held["counters"] = np.array([float(n_steps), 0.0, 0.0, 0.0, 0.0, 1.0, 0.0])
     settings = {name: getattr(how, name) for name in how.__slots__}
     settings |= {"rows_ahead": 16, "is_first": True}
     order = None if order is None else np.tile(order, (2, 1))
@@ -269,6 +271,19 @@ def test_losses_met_are_summed():
     found = descended(X, y, learning(rate=0.1), weight=weight)["counters"]
     assert found[2] != loss
     np.testing.assert_allclose(found[3:5], [loss, weight.sum()], rtol=1e-12)
+
+
+@pytest.mark.parametrize("power", [0.0, 0.25, 1.0, 3.5])
+@pytest.mark.parametrize("n_steps", [0, 16_000, 60_000, 10**9])
+def test_rates_are_powers_of_the_number_of_the_step(n_steps, power):
+    how = learning("epsilon_insensitive", schedule="invscaling", rate=0.5, power=power, l2=0.0)
+    for n_rows in (1, 30, 700):
+        found = descended(np.ones((n_rows, 1)), np.full(n_rows, 1e9), how, n_steps=n_steps)
+        # The slope of the loss is -1 at each row.
+        rates = 0.5 * (n_steps + np.arange(1.0, n_rows + 1)) ** -power
+        # An exponential is as exact as what it is of.
+        rtol = (8 + 2 * power * np.log(n_steps + n_rows)) * 2**-53
+        np.testing.assert_allclose(found["coef"], rates.sum(), rtol=rtol)
 
 
 def test_orders_are_random_permutations():

@@ -9,6 +9,7 @@
 
 #include <vector>
 
+#include "learning_rates.hpp"
 #include "logistic_table.hpp"
 #include "losses.hpp"
 #include "matrix.hpp"
@@ -211,8 +212,6 @@ constexpr Slope find_slope(std::string_view name) {
     return with_loss(name, []<class Loss>() -> Slope { return slope<Loss>; });
 }
 
-enum class Schedule : int { constant, optimal, invscaling };
-
 struct SgdSettings {
     std::string_view loss;
     TermsFunction terms;
@@ -220,7 +219,6 @@ struct SgdSettings {
     double parameter;
     double negative, positive;  // targets of the two sides, where there are several outputs
     Schedule schedule;
-    double rate, power, offset;  // of the schedule
     double l2, l1;
     double intercept_factor;  // of the rate, 0 without intercept
     double average_from;      // first step whose weights are averaged
@@ -324,20 +322,6 @@ class LossSum {
     double y_[most], raw_[most], weight_[most];
 };
 
-// Learning rates of `count` steps after the first `steps`; whole vectors are written.
-inline void learning_rates(const SgdSettings &settings, double steps, Index count, double *rates) {
-    for (Index i = 0; i < count; i += lanes) {
-        Doubles step;
-        for (int l = 0; l < lanes; ++l) step[l] = steps + double(i + l);
-        Doubles rate = broadcast(settings.rate);
-        if (settings.schedule == Schedule::optimal)
-            rate = 1.0 / (settings.rate * (settings.offset + step));
-        else if (settings.schedule == Schedule::invscaling)
-            rate = settings.rate * exp(-settings.power * log(step + 1.0));
-        store(rates + i, rate);
-    }
-}
-
 // What is left of a weight after L1 has taken what is due (Tsuruoka, Tsujii and Ananiadou,
 // "Stochastic gradient descent training for L1-regularized log-linear models", ACL 2009).
 inline double truncated(double w, double due, double &received) {
@@ -364,7 +348,7 @@ inline void for_each_step(const Rows &x, const Visits &visits, const SgdSettings
     double rates[rates_at_once];
     for (Index first = 0; first < visits.rows; first += rates_at_once) {
         const Index count = std::min(rates_at_once, visits.rows - first);
-        learning_rates(settings, weights.steps, count, rates);
+        learning_rates(settings.schedule, weights.steps, count, rates);
         for (Index r = 0; r < count; ++r) {
             visits.prefetch(x, first + r);
             step(visits.row(first + r), rates[r]);

@@ -217,7 +217,7 @@ template <class T> class GroupDescent {
     }
 
     [[gnu::noinline]] void find_rates(Index first) {
-        learning_rates(settings_, weights_.steps + double(first), rates_at_once, rates_);
+        learning_rates(settings_.schedule, weights_.steps + double(first), rates_at_once, rates_);
         for (Index r = std::max<Index>(visits_.rows - first, 0); r < rates_at_once; ++r)
             rates_[r] = 0.0;
         for (Index r = 0; r < rates_at_once; ++r) shrinks_[r] = shrinkage(settings_, rates_[r]);
