@@ -27,15 +27,18 @@ def learning(loss="half_squared_error", **settings):
     return Learning(loss, **(defaults | settings))
 
 
-def descended(X, y, how, *, order=None, weight=None, n_outputs=1, kernels=_kernels, start=0.0):
+def descended(
+    X, y, how, *, order=None, weight=None, n_outputs=1, kernels=_kernels, start=0.0, n_steps=0
+):
     """Coefficients, intercepts, all arrays and counters after a window."""
     coef = np.full((n_outputs, X.shape[1]), start, X.dtype)
     start = Weights.zeros(coef, np.zeros(n_outputs), how)
     names = ("coef", "intercept", "received", "total", "intercept_total", "first", "second")
     held = {name: getattr(start, name) for name in names}
-    counters = held["counters"] = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0])
+    counters = held["counters"] = np.array([float(n_steps), 0.0, 0.0, 0.0, 0.0, 1.0, 0.0])
     settings = {name: getattr(how, name) for name in how.__slots__}
     settings |= {"rows_ahead": 16, "is_first": True}
+    order = None if order is None else np.tile(order, (2, 1))
     y = np.ascontiguousarray(y, dtype=float)
     if sparse.issparse(X):
         kernels.sgd_csr(X.data, X.indices, X.indptr, X.shape[1], order, y, weight, settings, held)
@@ -270,19 +273,34 @@ def test_losses_met_are_summed():
     np.testing.assert_allclose(found[3:5], [loss, weight.sum()], rtol=1e-12)
 
 
+@pytest.mark.parametrize("power", [0.0, 0.25, 1.0, 3.5])
+@pytest.mark.parametrize("n_steps", [0, 16_000, 60_000, 10**9])
+def test_rates_are_powers_of_the_number_of_the_step(n_steps, power):
+    how = learning("epsilon_insensitive", schedule="invscaling", rate=0.5, power=power, l2=0.0)
+    for n_rows in (1, 30, 700):
+        found = descended(np.ones((n_rows, 1)), np.full(n_rows, 1e9), how, n_steps=n_steps)
+        # The slope of the loss is -1 at each row.
+        rates = 0.5 * (n_steps + np.arange(1.0, n_rows + 1)) ** -power
+        # An exponential is as exact as what it is of.
+        rtol = (8 + 2 * power * np.log(n_steps + n_rows)) * 2**-53
+        np.testing.assert_allclose(found["coef"], rates.sum(), rtol=rtol)
+
+
 def test_orders_are_random_permutations():
     orders = []
     for first_row in range(200):
-        order = np.empty(1000, np.int32)
+        order = np.empty((2, 1000), np.int32)
         _kernels.shuffled_rows(1, 2, first_row, 8, 128, order)
-        np.testing.assert_array_equal(np.sort(order), range(1000))
-        orders.append(order)
+        np.testing.assert_array_equal(np.sort(order), [range(1000)] * 2)
+        for group in np.split(order, range(128, 1000, 128), axis=1):
+            np.testing.assert_array_equal(*np.sort(group))
+        orders.append(order[0])
     places = np.argsort(orders, axis=1)
     # Every row is anywhere: means of 200 uniform places lie within 5 standard errors.
     assert np.abs(places.mean(axis=0) - 499.5).max() < 5 * 1000 / np.sqrt(12 * 200)
-    again = np.empty(1000, np.int32)
+    again = np.empty((2, 1000), np.int32)
     _kernels.shuffled_rows(1, 2, 7, 8, 128, again)
-    np.testing.assert_array_equal(again, orders[7])
+    np.testing.assert_array_equal(again[0], orders[7])
 
 
 def test_bad_arguments_are_refused():

@@ -9,6 +9,7 @@
 
 #include <vector>
 
+#include "learning_rates.hpp"
 #include "logistic_table.hpp"
 #include "losses.hpp"
 #include "matrix.hpp"
@@ -105,13 +106,17 @@ template <class T> struct DenseRows {
     Index stride, columns;
 
     const T *row(Index i) const { return data + i * stride; }
-    template <int locality> [[gnu::always_inline]] void prefetch(Index i) const {
+    [[gnu::always_inline]] void prefetch(Index far, Index near) const {
         constexpr Index most_bytes = 16 * line_bytes;
-        const char *const from = reinterpret_cast<const char *>(row(i));
+        const auto byte_of = [&](Index i) { return reinterpret_cast<const char *>(row(i)); };
         const Index last = std::min<Index>(columns * sizeof(T), most_bytes) - 1;
-        for (Index at = 0; at < last; at += line_bytes) ask_for<locality>(from + at);
+        const auto ask = [&](Index at) SHOAL_INLINE {
+            ask_for<2>(byte_of(far) + at);
+            ask_for<3>(byte_of(near) + at);
+        };
+        for (Index at = 0; at < last; at += line_bytes) ask(at);
         // Rows need not begin where a line does.
-        ask_for<locality>(from + last);
+        ask(last);
     }
     double dot(Index i, const T *w) const { return shoal::dot(row(i), w, columns); }
     void add_to(T *w, Index i, double c) const {
@@ -122,14 +127,20 @@ template <class T> struct DenseRows {
 template <class T, class Column> struct SparseRows {
     CsrMatrix<T, Column> x;
 
-    template <int locality> [[gnu::always_inline]] void prefetch(Index i) const {
+    [[gnu::always_inline]] void prefetch(Index far, Index near) const {
+        ask<2>(far);
+        ask<3>(near);
+    }
+    template <int locality> [[gnu::always_inline]] void ask(Index i) const {
         constexpr Index most_lines = 16;
-        const auto ask = [](const auto *from, const auto *end) {
+        const auto all = [](const auto *from, const auto *end) SHOAL_INLINE {
             const auto *last = std::min(end, from + most_lines * line_bytes / Index(sizeof *from));
             for (; from < last; from += line_bytes / Index(sizeof *from)) ask_for<locality>(from);
+            ask_for<locality>(last - 1);
         };
-        ask(x.data + x.indptr[i], x.data + x.indptr[i + 1]);
-        ask(x.indices + x.indptr[i], x.indices + x.indptr[i + 1]);
+        if (x.indptr[i] == x.indptr[i + 1]) return;
+        all(x.data + x.indptr[i], x.data + x.indptr[i + 1]);
+        all(x.indices + x.indptr[i], x.indices + x.indptr[i + 1]);
     }
     // Four sums, so that additions do not wait for each other.
     double dot(Index i, const T *w) const {
@@ -201,8 +212,6 @@ constexpr Slope find_slope(std::string_view name) {
     return with_loss(name, []<class Loss>() -> Slope { return slope<Loss>; });
 }
 
-enum class Schedule : int { constant, optimal, invscaling };
-
 struct SgdSettings {
     std::string_view loss;
     TermsFunction terms;
@@ -210,7 +219,6 @@ struct SgdSettings {
     double parameter;
     double negative, positive;  // targets of the two sides, where there are several outputs
     Schedule schedule;
-    double rate, power, offset;  // of the schedule
     double l2, l1;
     double intercept_factor;  // of the rate, 0 without intercept
     double average_from;      // first step whose weights are averaged
@@ -241,6 +249,9 @@ constexpr Index rows_ahead = 8;
 // Rows of one window, in order of the steps.
 struct Visits {
     const int32_t *order;  // null: as they are
+    // The same rows, in an order nearer to that in memory: each comes at most far_ahead places after
+    // its visit's.
+    const int32_t *arrivals;
     Index rows;
     const double *target, *weight;  // by row; weight may be null
     Index far_ahead;                // asked for so early that memory's latency is hidden
@@ -251,8 +262,10 @@ struct Visits {
     // Processors foresee rows in order by themselves; others come to the second-level cache first.
     template <class Rows> [[gnu::always_inline]] void prefetch(const Rows &x, Index position) const {
         if (!order) return;
-        x.template prefetch<2>(order[std::min(position + far_ahead, rows - 1)]);
-        x.template prefetch<3>(order[std::min(position + rows_ahead, rows - 1)]);
+        const Index far = arrivals[std::min(position + far_ahead, rows - 1)];
+        x.prefetch(far, order[std::min(position + rows_ahead, rows - 1)]);
+        ask_for<2>(target + far);
+        if (weight) ask_for<2>(weight + far);
     }
 };
 
@@ -309,20 +322,6 @@ class LossSum {
     double y_[most], raw_[most], weight_[most];
 };
 
-// Learning rates of `count` steps after the first `steps`; whole vectors are written.
-inline void learning_rates(const SgdSettings &settings, double steps, Index count, double *rates) {
-    for (Index i = 0; i < count; i += lanes) {
-        Doubles step;
-        for (int l = 0; l < lanes; ++l) step[l] = steps + double(i + l);
-        Doubles rate = broadcast(settings.rate);
-        if (settings.schedule == Schedule::optimal)
-            rate = 1.0 / (settings.rate * (settings.offset + step));
-        else if (settings.schedule == Schedule::invscaling)
-            rate = settings.rate * exp(-settings.power * log(step + 1.0));
-        store(rates + i, rate);
-    }
-}
-
 // What is left of a weight after L1 has taken what is due (Tsuruoka, Tsujii and Ananiadou,
 // "Stochastic gradient descent training for L1-regularized log-linear models", ACL 2009).
 inline double truncated(double w, double due, double &received) {
@@ -349,7 +348,7 @@ inline void for_each_step(const Rows &x, const Visits &visits, const SgdSettings
     double rates[rates_at_once];
     for (Index first = 0; first < visits.rows; first += rates_at_once) {
         const Index count = std::min(rates_at_once, visits.rows - first);
-        learning_rates(settings, weights.steps, count, rates);
+        learning_rates(settings.schedule, weights.steps, count, rates);
         for (Index r = 0; r < count; ++r) {
             visits.prefetch(x, first + r);
             step(visits.row(first + r), rates[r]);

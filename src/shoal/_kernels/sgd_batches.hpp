@@ -123,7 +123,7 @@ void descend_in_batches(const Rows &x, const Visits &visits, const SgdSettings &
             }
         }
         double rates[lanes];
-        learning_rates(settings, weights.steps, 1, rates);
+        learning_rates(settings.schedule, weights.steps, 1, rates);
         const Rule<kind> rule(batch, settings, rates[0], weights.steps + 1.0);
         follow(gradient, rule, settings, weights, moments);
         weights.steps += 1.0;

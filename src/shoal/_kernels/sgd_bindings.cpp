@@ -39,11 +39,9 @@ SgdSettings sgd_settings(const nb::dict &from, const std::string &loss) {
         number("parameter"),
         number("negative"),
         number("positive"),
-        Schedule(position(value_of<std::string>(from, "schedule"),
-                          {"constant", "optimal", "invscaling"})),
-        number("rate"),
-        number("power"),
-        number("offset"),
+        {Rates(position(value_of<std::string>(from, "schedule"),
+                        {"constant", "optimal", "invscaling"})),
+         number("rate"), number("power"), number("offset")},
         number("l2"),
         number("l1"),
         number("intercept_factor"),
@@ -159,16 +157,18 @@ template <class T> class ContiguousRows {
     std::vector<T> copy_;
 };
 
-Visits visits(const Optional<Input<int32_t>> &order, Index rows, const Input<double> &target,
+// Rows in order of their visits, and of their arrivals.
+using Order = nb::ndarray<const int32_t, nb::shape<2, -1>, nb::c_contig, nb::device::cpu>;
+
+Visits visits(const Optional<Order> &order, Index rows, const Input<double> &target,
               const Optional<Input<double>> &weight, Index far_ahead) {
     require_length(target, rows, "target");
     if (weight) require_length(*weight, rows, "weight");
-    if (order) {
-        require_within<int32_t>(order->data(), Index(order->shape(0)), 0, rows, "order");
-        rows = Index(order->shape(0));
-    }
-    return {order ? order->data() : nullptr, rows, target.data(),
-            weight ? weight->data() : nullptr, far_ahead};
+    const double *const weights = weight ? weight->data() : nullptr;
+    if (!order) return {nullptr, nullptr, rows, target.data(), weights, far_ahead};
+    const Index visited = Index(order->shape(1));
+    require_within<int32_t>(order->data(), 2 * visited, 0, rows, "order");
+    return {order->data(), order->data() + visited, visited, target.data(), weights, far_ahead};
 }
 
 template <class T, class Rows>
@@ -185,7 +185,7 @@ void descend(const Rows &x, const Visits &visits, const SgdSettings &settings,
 template <class T> void bind_dense(nb::module_ &m) {
     m.def(
         "sgd",
-        [](Strided<T> x_, Optional<Input<int32_t>> order, Input<double> target,
+        [](Strided<T> x_, Optional<Order> order, Input<double> target,
            Optional<Input<double>> weight, nb::dict settings, nb::dict weights) {
             const auto x = matrix(x_);
             const auto loss = value_of<std::string>(settings, "loss");
@@ -195,8 +195,8 @@ template <class T> void bind_dense(nb::module_ &m) {
             require(far_ahead > 0, "rows_ahead must be positive");
             const HeldWeights<T> held(weights, x.columns);
             const nb::gil_scoped_release without_gil;
-            descend(ContiguousRows<T>(x).rows(), visits(order, x.rows, target, weight, far_ahead), sgd, batch,
-                    held);
+            descend(ContiguousRows<T>(x).rows(),
+                    visits(order, x.rows, target, weight, far_ahead), sgd, batch, held);
         },
         "X"_a.noconvert(), "order"_a.noconvert().none(), "target"_a.noconvert(),
         "weight"_a.noconvert().none(), "settings"_a, "weights"_a);
@@ -206,7 +206,7 @@ template <class T, class Column> void bind_csr(nb::module_ &m) {
     m.def(
         "sgd_csr",
         [](Input<T> data, Input<Column> indices, Input<Column> indptr, Index columns,
-           Optional<Input<int32_t>> order, Input<double> target, Optional<Input<double>> weight,
+           Optional<Order> order, Input<double> target, Optional<Input<double>> weight,
            nb::dict settings, nb::dict weights) {
             const auto x = csr_matrix(data, indices, indptr, columns);
             const auto loss = value_of<std::string>(settings, "loss");
@@ -216,8 +216,8 @@ template <class T, class Column> void bind_csr(nb::module_ &m) {
             require(far_ahead > 0, "rows_ahead must be positive");
             const HeldWeights<T> held(weights, columns);
             const nb::gil_scoped_release without_gil;
-            descend(SparseRows<T, Column>{x}, visits(order, x.rows, target, weight, far_ahead), sgd, batch,
-                    held);
+            descend(SparseRows<T, Column>{x}, visits(order, x.rows, target, weight, far_ahead),
+                    sgd, batch, held);
         },
         "data"_a.noconvert(), "indices"_a.noconvert(), "indptr"_a.noconvert(), "columns"_a,
         "order"_a.noconvert().none(), "target"_a.noconvert(), "weight"_a.noconvert().none(),
@@ -230,10 +230,12 @@ void bind_sgd(nb::module_ &m) {
     m.def(
         "shuffled_rows",
         [](uint64_t seed, uint64_t purpose, uint64_t first_row, Index run_rows, Index group_rows,
-           Output<int32_t> order) {
+           Output<int32_t, 2> order) {
             require(run_rows > 0 && group_rows > 0, "runs and groups have at least one row");
+            require(order.shape(0) == 2, "order has two rows");
+            const Index n = Index(order.shape(1));
             shuffled_rows(seed, purpose, first_row, run_rows, group_rows, order.data(),
-                          Index(order.shape(0)));
+                          order.data() + n, n);
         },
         "seed"_a, "purpose"_a, "first_row"_a, "run_rows"_a, "group_rows"_a, "order"_a.noconvert(),
         nb::call_guard<nb::gil_scoped_release>());

@@ -21,6 +21,9 @@ template <class T> constexpr Index lanes_of = 32 / sizeof(T);
 constexpr int steps_at_once = 4;
 static_assert(steps_at_once <= LossSum::few);
 template <class T> using FourLanes = std::array<Lanes<T>, steps_at_once>;
+// Of each pair of them.
+template <class T>
+using PairLanes = std::array<Lanes<T>, steps_at_once * (steps_at_once - 1) / 2>;
 
 // The sums over the lanes of four vectors, each (l, l + 4), then + 2, then + 1.
 [[gnu::always_inline]] inline void fold(FourLanes<float> s, double *to) {
@@ -62,12 +65,36 @@ template <class T> class RowGroup {
 
     explicit RowGroup(Index columns) : columns_(columns), whole_(columns - columns % lanes_of<T>) {}
 
-    // The r-th row, whose terms are set but for those that depend on rows before. Columns that fill
-    // no vector are copied, and filled up with zeros.
-    template <int r> [[gnu::always_inline]] void take(const T *row, double intercept_factor) {
+    // The r-th row. Columns that fill no vector are copied, and filled up with zeros.
+    void take(int r, const T *row) {
         rows_[r] = row;
         for (Index j = whole_; j < columns_; ++j) rests_[r][j - whole_] = row[j];
-        find_effects<r>(intercept_factor);
+    }
+
+    // Adds a quarter of the columns to the products of the rows with each other.
+    [[gnu::always_inline]] void add_products(int quarter, PairLanes<T> &sums) const {
+        constexpr Index step = lanes_of<T>;
+        const Index vectors = whole_ / step, end = vectors * (quarter + 1) / 4 * step;
+        for (Index j = vectors * quarter / 4 * step; j < end; j += step)
+            add_products(rows_, j, sums);
+        if (quarter == 3 && whole_ < columns_) add_products(rests_, 0, sums);
+    }
+
+    // How raw predictions follow earlier ones, from what `add_products` has found.
+    [[gnu::always_inline]] void find_effects(const PairLanes<T> &sums, double intercept_factor) {
+        double products[2 * steps_at_once];
+        fold(FourLanes<T>{sums[0], sums[1], sums[2], sums[3]}, products);
+        fold(FourLanes<T>{sums[4], sums[5]}, products + steps_at_once);
+        unroll<steps_at_once>([&](auto r) SHOAL_INLINE {
+            double left = 1.0;
+            unroll<r>([&](auto later) SHOAL_INLINE {
+                constexpr int i = r - 1 - later;
+                terms[r].effect[i] =
+                    terms[i].pace * (left * products[pair(i, r)] + intercept_factor);
+                left *= terms[i].shrink;
+            });
+            terms[r].left = left;
+        });
     }
 
     // w <- w + sum over rows of c x; then products of the next rows with w.
@@ -109,21 +136,17 @@ template <class T> class RowGroup {
         if (whole < a.columns_) visit(whole, of(a.rests_, 0), of(b.rests_, 0));
     }
 
-    template <int r> [[gnu::always_inline]] void find_effects(double intercept_factor) {
-        FourLanes<T> sums{};
-        const auto add = [&](Index, const auto &x, const auto &) SHOAL_INLINE {
-            const Lanes<T> own = x(r);
-            unroll<r>([&](auto i) SHOAL_INLINE { sums[i] += x(i) * own; });
-        };
-        if constexpr (r > 0) for_each_vector(*this, *this, add);
-        double products[steps_at_once], left = 1.0;
-        fold(sums, products);
-        unroll<r>([&](auto later) SHOAL_INLINE {
-            constexpr int i = r - 1 - later;
-            terms[r].effect[i] = terms[i].pace * (left * products[i] + intercept_factor);
-            left *= terms[i].shrink;
+    // Where the product of rows i < r is.
+    static constexpr int pair(int i, int r) { return r * (r - 1) / 2 + i; }
+
+    template <class Rows>
+    [[gnu::always_inline]] static void add_products(const Rows &rows, Index j,
+                                                    PairLanes<T> &sums) {
+        Lanes<T> x[steps_at_once];
+        unroll<steps_at_once>([&](auto r) SHOAL_INLINE {
+            x[r] = load_vector<Lanes<T>>(rows[r] + j);
+            unroll<r>([&](auto i) SHOAL_INLINE { sums[pair(i, r)] += x[i] * x[r]; });
         });
-        terms[r].left = left;
     }
 
     Index columns_, whole_;
@@ -156,7 +179,11 @@ template <class T> class GroupDescent {
     }
 
     void run() {
-        unroll<steps_at_once>([&](auto r) SHOAL_INLINE { prepare<r>(groups_[0], 0); });
+        RowGroup<T> &rows = groups_[0];
+        PairLanes<T> sums{};
+        prepare(rows, 0);
+        for (int quarter = 0; quarter < 4; ++quarter) rows.add_products(quarter, sums);
+        rows.find_effects(sums, settings_.intercept_factor);
         for (Index k = 0; k < weights_.outputs; ++k) move(groups_[0], groups_[0], k);
         for (Index first = 0; first < visits_.rows; first += 2 * steps_at_once) {
             visit(groups_[0], groups_[1], first);
@@ -172,23 +199,25 @@ template <class T> class GroupDescent {
   private:
     T *of(Index output) { return coef_.data() + output * width_; }
 
-    // The r-th row of the group that begins at a position. Where no row is left, the last one comes
-    // again at rate 0.
-    template <int r> [[gnu::always_inline]] void prepare(RowGroup<T> &into, Index first) {
-        const Index position = first + r, row = visits_.row(std::min(position, visits_.rows - 1));
-        const std::size_t at = std::size_t(position) % rates_at_once;
-        if (r == 0 && at == 0) find_rates(position);
-        visits_.prefetch(x_, position);
-        StepTerms &terms = into.terms[r];
-        terms.target = visits_.target[row];
-        terms.weight = visits_.weight_of(row);
-        terms.pace = -rates_[at] * terms.weight;
-        terms.shrink = shrinks_[at];
-        into.template take<r>(x_.row(row), settings_.intercept_factor);
+    // The group that begins at a position. Where no row is left, the last one comes again at rate 0.
+    [[gnu::always_inline]] void prepare(RowGroup<T> &into, Index first) {
+        if (first % rates_at_once == 0) find_rates(first);
+        unroll<steps_at_once>([&](auto r) SHOAL_INLINE {
+            const Index position = first + r;
+            const Index row = visits_.row(std::min(position, visits_.rows - 1));
+            const std::size_t at = std::size_t(position) % rates_at_once;
+            visits_.prefetch(x_, position);
+            StepTerms &terms = into.terms[r];
+            terms.target = visits_.target[row];
+            terms.weight = visits_.weight_of(row);
+            terms.pace = -rates_[at] * terms.weight;
+            terms.shrink = shrinks_[at];
+            into.take(r, x_.row(row));
+        });
     }
 
     [[gnu::noinline]] void find_rates(Index first) {
-        learning_rates(settings_, weights_.steps + double(first), rates_at_once, rates_);
+        learning_rates(settings_.schedule, weights_.steps + double(first), rates_at_once, rates_);
         for (Index r = std::max<Index>(visits_.rows - first, 0); r < rates_at_once; ++r)
             rates_[r] = 0.0;
         for (Index r = 0; r < rates_at_once; ++r) shrinks_[r] = shrinkage(settings_, rates_[r]);
@@ -230,6 +259,8 @@ template <class T> class GroupDescent {
     template <class Loss>
     void take_steps(const RowGroup<T> &rows, RowGroup<T> &next, Index first, Index count,
                     Index k) {
+        PairLanes<T> sums{};
+        if (k == 0) prepare(next, first + steps_at_once);
         double raw[steps_at_once], intercept = weights_.intercept[k];
         unroll<steps_at_once>([&](auto i) SHOAL_INLINE {
             raw[i] = moves_[k].product[i] * (scale_ * rows.terms[i].left) + intercept;
@@ -246,8 +277,9 @@ template <class T> class GroupDescent {
             moves_[k].move[i] = move, moves_[k].intercept[i] = intercept;
             moves_[k].coef[i] = T(move * share_[i]);
             losses_.put(i, y, raw[i], terms.weight);
-            if (k == 0) prepare<i>(next, first + steps_at_once);
+            if (k == 0) next.add_products(i, sums);
         });
+        if (k == 0) next.find_effects(sums, settings_.intercept_factor);
         losses_.go_on(count);
         weights_.intercept[k] = intercept;
     }

@@ -182,6 +182,8 @@ def take_columns(X: Matrix, columns: Sequence[int]) -> Matrix:
     first = columns[0] if columns else 0
     if isinstance(X, np.ndarray) and columns == list(range(first, first + len(columns))):
         return X[:, first : first + len(columns)]
+    if not columns and sparse.issparse(X):
+        return sparse.csr_array((X.shape[0], 0), dtype=X.dtype)
     if len(columns) == 1 and sparse.issparse(X):
         return _column(X, columns[0])
     return X[:, columns]

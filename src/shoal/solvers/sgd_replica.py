@@ -119,6 +119,11 @@ class Windows:
         rows = _power_of_two(_WINDOW_BYTES // row_bytes, group_rows, _MOST_WINDOW_ROWS)
         return cls(rows, group_rows, seed, held_out, shuffle)
 
+    @property
+    def rows_ahead(self) -> int:
+        """How far ahead rows are asked for: those of the next group come before it begins."""
+        return self.group_rows + self.group_rows // 4
+
     def cut(self, cell: Cell, block: Block) -> Iterator[tuple[int, slice]]:
         """The windows of a block of a cell: number of their first row, and their rows."""
         first = block.first_row - (block.first_row - cell.first_row) % self.rows
@@ -135,15 +140,18 @@ class Windows:
                 yield start, slice(int(begin), int(end))
 
     def order(self, epoch: int, first_row: int, kept: AnyArray | None, n_rows: int) -> Any:
-        """Positions in a window in order of their visits, int32; None for all, as they are."""
+        """Positions in a window in order of their visits, and in one nearer to that in memory.
+
+        Shape (2, n_visits), int32; None for all, as they are.
+        """
         if not self.shuffle:
-            return None if kept is None else np.flatnonzero(kept).astype(np.int32)
-        order: Int32Array = np.empty(n_rows, dtype=np.int32)
+            return None if kept is None else np.tile(np.flatnonzero(kept).astype(np.int32), (2, 1))
+        order: Int32Array = np.empty((2, n_rows), dtype=np.int32)
         run_rows = max(1, self.group_rows // _RUNS_A_GROUP)
         _kernels.shuffled_rows(
             self.seed, Purpose.ROW_ORDER + epoch, first_row, run_rows, self.group_rows, order
         )
-        return order if kept is None else order[kept[order]]
+        return order if kept is None else order[kept[order]].reshape(2, -1)
 
     def kept(self, block: Block) -> AnyArray | None:
         """Which rows of a block are visited, shape (n_rows,), bool; None for all."""
@@ -282,7 +290,7 @@ class _Run:
         start = replica.weights
         learning = replica.learning
         self._settings = asdict(learning) | {
-            "rows_ahead": replica.windows.group_rows,
+            "rows_ahead": replica.windows.rows_ahead,
             "is_first": replica.epoch == 0,
         }
         self._arrays: dict[str, Any] = {
@@ -315,7 +323,7 @@ class _Run:
                 self._settings,
                 held,
             )
-        self._n_rows += rows.stop - rows.start if order is None else len(order)
+        self._n_rows += rows.stop - rows.start if order is None else order.shape[1]
 
     def ended(self) -> Ran:
         """What has come out."""
