@@ -48,7 +48,7 @@ def test_rows_between_two_centres(
 
 
 @pytest.mark.parametrize(
-    ("n", "d", "k"), [(50, 1, 3000), (30, 3, 3000), (40, 2000, 16), (20, 1999, 17), (3000, 33, 40)]
+    ("n", "d", "k"), [(50, 1, 3000), (30, 3, 3001), (40, 2000, 16), (20, 1999, 17), (3000, 33, 40)]
 )
 def test_shapes(kernels: ModuleType, rng: np.random.Generator, n: int, d: int, k: int) -> None:
     X, centers = blobs(rng, n, d, k)

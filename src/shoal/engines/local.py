@@ -4,7 +4,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from functools import lru_cache, reduce
 from operator import or_
 from threading import RLock, Thread
@@ -226,9 +226,8 @@ class _Team(Generic[Result]):
         return self._done
 
     def _help(self) -> None:
-        # BLAS on OpenMP has a number of threads for each thread that calls it. For others this
-        # ends with the one that `run` has set.
-        with one_blas_thread():
+        # BLAS on OpenMP has a number of threads for each thread that calls it.
+        with one_blas_thread() if _has_openmp_blas() else nullcontext():
             self._do()
 
     def _do(self) -> None:
@@ -267,6 +266,11 @@ def one_blas_thread() -> AbstractContextManager[object]:
     """The engine's threads are the parallelism there is."""
     found: AbstractContextManager[object] = _blas(len(sys.modules)).limit(limits=1, user_api="blas")
     return found
+
+
+def _has_openmp_blas() -> bool:
+    libraries = _blas(len(sys.modules)).lib_controllers
+    return any(getattr(library, "threading_layer", None) == "openmp" for library in libraries)
 
 
 @lru_cache(maxsize=1)

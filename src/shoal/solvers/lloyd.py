@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from uuid import uuid4
 
 import numpy as np
@@ -12,7 +13,7 @@ from shoal.solvers.solver import Fold, Solver, SolverState, Status
 from shoal.statistics.center_search import CenterSearch
 from shoal.statistics.centroid_sums import CentroidSums, ClusterSums
 from shoal.statistics.farthest_rows import FarthestRows
-from shoal.statistics.fixed_point import choose_scale
+from shoal.statistics.fixed_point import Scale, choose_scale
 from shoal.statistics.moments import ColumnMoments
 from shoal.statistics.range import ColumnRange
 
@@ -36,7 +37,7 @@ class LloydState(SolverState):
     squared_shift: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Summary:
     """What the passes before the first step found out about the rows.
 
@@ -57,22 +58,27 @@ class Summary:
     dtype: np.dtype[np.floating]
     weighted: bool
 
-    @property
+    @cached_property
     def squares_about_shift(self) -> float:
         """Sum of w |x - shift|^2 over all rows."""
         about_mean = self.moments.variance + (self.moments.mean - self.shift) ** 2
         return float(self.moments.weight * about_mean.sum())
 
-    def sums(self, search: CenterSearch) -> CentroidSums:
-        """Sums of the rows nearest to each centre, at the finest scale that none overflows."""
+    @cached_property
+    def scale(self) -> Scale:
+        """The finest scale at which no sum of rows overflows."""
         found = self.range
         largest = found.largest_weight * found.largest_distance(self.shift)
-        return CentroidSums(
-            search,
-            choose_scale(largest, found.n_rows, self.dtype),
-            choose_scale(found.largest_weight, found.n_rows, self.dtype),
-            self.weighted,
-        )
+        return choose_scale(largest, found.n_rows, self.dtype)
+
+    @cached_property
+    def weight_scale(self) -> Scale:
+        """The finest scale at which no sum of weights overflows."""
+        return choose_scale(self.range.largest_weight, self.range.n_rows, self.dtype)
+
+    def sums(self, search: CenterSearch) -> CentroidSums:
+        """Sums of the rows nearest to each centre."""
+        return CentroidSums(search, self.scale, self.weight_scale, self.weighted)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
