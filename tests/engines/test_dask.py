@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import resource
 import signal
 import socket
 import ssl
@@ -192,6 +193,19 @@ def eventually(holds: Callable[[], bool], seconds: float = 10) -> bool:
 
 def test_conformance(cluster: distributed.LocalCluster) -> None:
     check_engine(lambda: DaskEngine(cluster, memory="200MB"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="malloc of glibc")
+def test_memory_of_a_pass_serves_the_next(cluster: distributed.LocalCluster) -> None:
+    def new_pages() -> int:
+        for _ in range(10):
+            np.ones(1 << 17)
+        before = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
+        np.ones(1 << 17)
+        return resource.getrusage(resource.RUSAGE_THREAD).ru_minflt - before
+
+    with connected(cluster) as client:
+        assert max(client.run(new_pages).values()) < 100
 
 
 class TestSameAnswer:
@@ -462,6 +476,20 @@ class TestKept:
         assert sum(n_sent(cluster)) == many.n_rows * (many.row_bytes + 8)
         engine.fold(files, RowSums())
         assert n_sent(cluster) == [0, 0]
+
+    def test_rows_go_with_their_source(
+        self, engine: DaskEngine, cluster: distributed.LocalCluster, values: np.ndarray
+    ) -> None:
+        staying = open_dataset(np.tile(values, (30, 1)))
+        going = open_dataset(np.tile(values, (60, 1)))
+        engine.fold(staying, RowSums())
+        labelled = going.with_target(np.zeros(going.n_rows))
+        engine.fold(labelled, RowSums())
+        both = (staying.n_rows + going.n_rows) * staying.row_bytes + 8 * going.n_rows
+        assert sum(n_sent(cluster)) == both
+        del going, labelled
+        assert eventually(lambda: sum(n_sent(cluster)) == staying.n_rows * staying.row_bytes)
+        assert eventually(lambda: n_held(cluster) == [1, 1])
 
     def test_workers_that_cannot_be_reached_are_called_through_the_scheduler(
         self, cluster: distributed.LocalCluster, many: Dataset, monkeypatch: pytest.MonkeyPatch
