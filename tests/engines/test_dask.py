@@ -35,7 +35,6 @@ from shoal.data.source import Cell
 from shoal.data.target_classes import TargetClasses
 from shoal.engines import dask as dask_engine
 from shoal.engines import tenant as tenancy
-from shoal.engines.channel import Channel
 from shoal.engines.cluster_pass import MAX_DEATHS
 from shoal.engines.dask import DaskEngine, local_cluster
 from shoal.engines.local import LocalEngine
@@ -160,7 +159,7 @@ def cluster() -> Iterator[distributed.LocalCluster]:
 @pytest.fixture
 def engine(cluster: distributed.LocalCluster) -> Iterator[DaskEngine]:
     with connected(cluster) as client:
-        client.wait_for_workers(2, timeout=30)
+        client.wait_for_workers(2, timeout=90)
     with DaskEngine(cluster, memory="100MB") as engine:
         yield engine
 
@@ -176,6 +175,10 @@ def connected(cluster: distributed.LocalCluster) -> Iterator[distributed.Client]
 def worker_pids(cluster: distributed.LocalCluster) -> dict[str, int]:
     with connected(cluster) as client:
         return client.run(os.getpid)
+
+
+def unreachable(*arguments: Any) -> None:
+    raise OSError("No way.")
 
 
 def tenants() -> list[str]:
@@ -234,7 +237,7 @@ class TestSameAnswer:
         with DaskEngine(cluster) as engine:
             for n_workers in (1, 3, 2):
                 cluster.scale(n_workers)
-                assert eventually(lambda n=n_workers: len(cluster.scheduler.workers) == n, 30)
+                assert eventually(lambda n=n_workers: len(cluster.scheduler.workers) == n, 90)
                 assert engine.fold(files, RowSums()) == expected
 
 
@@ -491,16 +494,25 @@ class TestKept:
         assert eventually(lambda: sum(n_sent(cluster)) == staying.n_rows * staying.row_bytes)
         assert eventually(lambda: n_held(cluster) == [1, 1])
 
+    @pytest.mark.parametrize(
+        "lacking",
+        [
+            ("shoal.engines.channel.Channel._direct", unreachable),
+            ("shoal.engines.channel._OPERATION", "unheard-of"),
+        ],
+        ids=["way", "handler"],
+    )
     def test_workers_that_cannot_be_reached_are_called_through_the_scheduler(
-        self, cluster: distributed.LocalCluster, many: Dataset, monkeypatch: pytest.MonkeyPatch
+        self,
+        cluster: distributed.LocalCluster,
+        many: Dataset,
+        lacking: tuple[str, object],
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        def unreachable(*arguments: Any) -> None:
-            raise OSError("No way.")
-
         with DaskEngine(cluster, memory="100MB") as engine:
             expected = engine.fold(many, RowSums())
         with DaskEngine(cluster, memory="100MB") as engine:
-            monkeypatch.setattr(Channel, "_direct", unreachable)
+            monkeypatch.setattr(*lacking)
             assert engine.fold(many, RowSums()) == expected
             assert not any(worker.is_reachable for worker in engine.workers().values())
 
