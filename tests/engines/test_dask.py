@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import resource
 import signal
 import socket
 import ssl
@@ -34,7 +35,6 @@ from shoal.data.source import Cell
 from shoal.data.target_classes import TargetClasses
 from shoal.engines import dask as dask_engine
 from shoal.engines import tenant as tenancy
-from shoal.engines.channel import Channel
 from shoal.engines.cluster_pass import MAX_DEATHS
 from shoal.engines.dask import DaskEngine, local_cluster
 from shoal.engines.local import LocalEngine
@@ -159,7 +159,7 @@ def cluster() -> Iterator[distributed.LocalCluster]:
 @pytest.fixture
 def engine(cluster: distributed.LocalCluster) -> Iterator[DaskEngine]:
     with connected(cluster) as client:
-        client.wait_for_workers(2, timeout=30)
+        client.wait_for_workers(2, timeout=90)
     with DaskEngine(cluster, memory="100MB") as engine:
         yield engine
 
@@ -177,6 +177,10 @@ def worker_pids(cluster: distributed.LocalCluster) -> dict[str, int]:
         return client.run(os.getpid)
 
 
+def unreachable(*arguments: Any) -> None:
+    raise OSError("No way.")
+
+
 def tenants() -> list[str]:
     return list(tenancy.tenants)
 
@@ -192,6 +196,19 @@ def eventually(holds: Callable[[], bool], seconds: float = 10) -> bool:
 
 def test_conformance(cluster: distributed.LocalCluster) -> None:
     check_engine(lambda: DaskEngine(cluster, memory="200MB"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="malloc of glibc")
+def test_memory_of_a_pass_serves_the_next(cluster: distributed.LocalCluster) -> None:
+    def new_pages() -> int:
+        for _ in range(10):
+            np.ones(1 << 17)
+        before = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
+        np.ones(1 << 17)
+        return resource.getrusage(resource.RUSAGE_THREAD).ru_minflt - before
+
+    with connected(cluster) as client:
+        assert max(client.run(new_pages).values()) < 100
 
 
 class TestSameAnswer:
@@ -220,7 +237,7 @@ class TestSameAnswer:
         with DaskEngine(cluster) as engine:
             for n_workers in (1, 3, 2):
                 cluster.scale(n_workers)
-                assert eventually(lambda n=n_workers: len(cluster.scheduler.workers) == n, 30)
+                assert eventually(lambda n=n_workers: len(cluster.scheduler.workers) == n, 90)
                 assert engine.fold(files, RowSums()) == expected
 
 
@@ -463,16 +480,39 @@ class TestKept:
         engine.fold(files, RowSums())
         assert n_sent(cluster) == [0, 0]
 
-    def test_workers_that_cannot_be_reached_are_called_through_the_scheduler(
-        self, cluster: distributed.LocalCluster, many: Dataset, monkeypatch: pytest.MonkeyPatch
+    def test_rows_go_with_their_source(
+        self, engine: DaskEngine, cluster: distributed.LocalCluster, values: np.ndarray
     ) -> None:
-        def unreachable(*arguments: Any) -> None:
-            raise OSError("No way.")
+        staying = open_dataset(np.tile(values, (30, 1)))
+        going = open_dataset(np.tile(values, (60, 1)))
+        engine.fold(staying, RowSums())
+        labelled = going.with_target(np.zeros(going.n_rows))
+        engine.fold(labelled, RowSums())
+        both = (staying.n_rows + going.n_rows) * staying.row_bytes + 8 * going.n_rows
+        assert sum(n_sent(cluster)) == both
+        del going, labelled
+        assert eventually(lambda: sum(n_sent(cluster)) == staying.n_rows * staying.row_bytes)
+        assert eventually(lambda: n_held(cluster) == [1, 1])
 
+    @pytest.mark.parametrize(
+        "lacking",
+        [
+            ("shoal.engines.channel.Channel._direct", unreachable),
+            ("shoal.engines.channel._OPERATION", "unheard-of"),
+        ],
+        ids=["way", "handler"],
+    )
+    def test_workers_that_cannot_be_reached_are_called_through_the_scheduler(
+        self,
+        cluster: distributed.LocalCluster,
+        many: Dataset,
+        lacking: tuple[str, object],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
         with DaskEngine(cluster, memory="100MB") as engine:
             expected = engine.fold(many, RowSums())
         with DaskEngine(cluster, memory="100MB") as engine:
-            monkeypatch.setattr(Channel, "_direct", unreachable)
+            monkeypatch.setattr(*lacking)
             assert engine.fold(many, RowSums()) == expected
             assert not any(worker.is_reachable for worker in engine.workers().values())
 

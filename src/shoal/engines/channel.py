@@ -86,7 +86,7 @@ class Channel:
             async with asyncio.timeout(REACH_SECONDS):
                 await self._direct(worker, "greet", Parcel.of(()))
             worker.is_reachable = True
-        except (OSError, TimeoutError):
+        except (OSError, TimeoutError, WorkerLostError):
             logger.info("The scheduler passes on all calls to the worker at %s", worker.address)
 
     async def call(self, worker: WorkerRecord, method: str, arguments: Parcel, *where: Any) -> Any:
@@ -172,6 +172,7 @@ _opening = Lock()
 async def _open(name: str, memory_bytes: int | None, dask_worker: "Worker") -> None:
     """Make the tenant of that name, unless its lease has, and answer calls from now on."""
     _tenant(name, memory_bytes, dask_worker)
+    # As Dask's own plugins do. Where it does not look there, nobody answers `greet`.
     dask_worker.handlers[_OPERATION] = _handle
 
 

@@ -22,7 +22,7 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, finalize, ref
 
 from shoal.callbacks import row_counter
 from shoal.data.block import Block
@@ -61,8 +61,9 @@ class DaskEngine(Engine):
     Workers read their own cells from files, and those of a persisted Dask collection where they
     lie. Rows that live in this process are sent to them once, and again where a worker that had
     them dies: all datasets that come from the same source share them. They stay while a dataset
-    that uses them does, and then until rows of another source are worked with. The cell is the
-    unit that is given to a worker, so files of few row groups keep few workers busy.
+    that uses them does, and then until their source is gone or rows of another one are worked
+    with. The cell is the unit that is given to a worker, so files of few row groups keep few
+    workers busy.
 
     A worker that dies costs time: its cells are folded again by the others within the same pass.
     Workers that join are used from the next pass on.
@@ -163,12 +164,19 @@ class DaskEngine(Engine):
             self.dismiss(worker)
         self._stack.close()
 
+    def tidy(self) -> None:
+        """Begin to free on workers what belongs to no source that lives."""
+        if not self._is_closed and self._is_connected:
+            for worker in list(self._workers.values()):
+                self.start(self._forget_unused(worker))
+
     def layout(self, dataset: Dataset) -> Layout:
         """Where the cells of `dataset` live."""
         if dataset not in self._layouts:
             root = dataset.source.root
             if root not in self._homes:
                 self._homes[root] = self._found(root)
+                finalize(root, _tidy, ref(self)).atexit = False
             self._layouts[dataset] = Layout(self._homes[root], self._names.needed(dataset))
         return self._layouts[dataset]
 
@@ -228,7 +236,7 @@ class DaskEngine(Engine):
             if not worker.has_tenant:
                 await self._channel.open(worker, self._memory)
                 worker.has_tenant = True
-            await self._forget(worker, worker.sent.keys() - self._in_use(dataset))
+            await self._forget(worker, worker.sent.keys() - self._in_use(dataset.source))
             if layout.token not in worker.sent:
                 recipe = Recipe.of(dataset, layout.rows)
                 await self.work(worker, "receive", Parcel.of((layout.token, recipe)))
@@ -236,10 +244,16 @@ class DaskEngine(Engine):
             for rows in layout.rows.values():
                 await self._send(worker, rows, cells)
 
-    def _in_use(self, dataset: Dataset) -> set[str]:
-        """What workers are to keep while they work with `dataset`."""
+    def _in_use(self, *sources: Source) -> set[str]:
+        """What workers are to keep while they work with these sources."""
         layouts = list(self._layouts.values())
-        return self._names.of(dataset.source).union(*(layout.names for layout in layouts))
+        names = [self._names.of(source) for source in sources]
+        return set().union(*names, *(layout.names for layout in layouts))
+
+    async def _forget_unused(self, worker: WorkerRecord) -> None:
+        async with worker.preparing:
+            living = [root for known in self._homes.keyrefs() if (root := known()) is not None]
+            await self._forget(worker, worker.sent.keys() - self._in_use(*living))
 
     async def _send(self, worker: WorkerRecord, rows: DriverRows, cells: Sequence[Cell]) -> None:
         """Send those rows of these cells that a worker lacks."""
@@ -254,7 +268,8 @@ class DaskEngine(Engine):
         if names:
             await self.work(worker, "forget", Parcel.of((names,)))
         for name in names:
-            del worker.sent[name]
+            # `release` may have been as quick.
+            worker.sent.pop(name, None)
 
     def _found(self, root: Source) -> dict[int, str]:
         """Where rows of a persisted collection lie: addresses by index of the cell."""
@@ -387,6 +402,10 @@ def local_cluster(
 _SCHEDULER_CONFIG = {
     "distributed.scheduler.http.routes": [],
     "distributed.scheduler.worker-ttl": "30s",
+    # Dask has malloc give back every 64 KB at once: the arrays of each pass would come from fresh
+    # pages, which cost K-means a quarter of its time. So those stay; rows that were sent do not.
+    "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 4 << 20,
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 16 << 20,
 }
 
 #: Asked for whenever a worker dies: one that takes longer to start again would be given up.
@@ -422,6 +441,12 @@ def _connection(target: "Client | str | Cluster") -> "Iterator[Client]":
         # A client that has lost its scheduler would wait for it a minute.
         with suppress(TimeoutError):
             client.close(timeout=CONNECT_TIMEOUT_SECONDS if client.status == "running" else 1)
+
+
+def _tidy(engine: "ref[DaskEngine]") -> None:
+    """Let an engine tidy up, if it is there: a source that outlives it does not keep it."""
+    if (living := engine()) is not None:
+        living.tidy()
 
 
 def _greet(address: str) -> None:
