@@ -56,3 +56,10 @@ def test_within_rounding_gradients_decide():
     rising = np.nextafter(1.0, 2.0)
     found, _ = search(lambda t: rising if t else 1.0, lambda t: 2e-20 * (t - 0.9))
     assert found[0] == 1.0
+
+
+def test_a_fall_within_rounding_without_a_parabola_is_shortened():
+    # Gradients do not fall, and values lie on the tangent: it has no minimum.
+    found, tried = search(lambda t: 2.0**53 - t, lambda t: -1.0)
+    assert found is None
+    assert tried[1] == 0.1

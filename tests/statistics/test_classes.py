@@ -55,3 +55,9 @@ def test_names_of_rows_are_no_classes():
 def test_no_rows():
     with pytest.raises(DataError, match="0 sample"):
         Classes().result(Classes().zero())
+
+
+def test_labels_that_cannot_be_sorted_are_told():
+    mixed = np.array([1, "a"] * 100, dtype=object)
+    with pytest.raises(DataError, match="of one type"):
+        fold(Classes(), open_dataset(X, target=mixed))

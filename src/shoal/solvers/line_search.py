@@ -60,7 +60,9 @@ def _is_lower(trial: Evaluation, start: Evaluation, decrease: float) -> bool:
 
 def _shorter(step: float, rise: float, slope: float) -> float:
     """Where the parabola through what is known has its minimum, within a tenth and a half."""
-    if not np.isfinite(rise):
+    bend = rise - slope * step
+    # A fall within rounding, whose gradients were no smaller, may bend the parabola down.
+    if not np.isfinite(rise) or bend <= 0:
         return step / 10
-    least = -slope * step**2 / (2 * (rise - slope * step))
+    least = -slope * step**2 / (2 * bend)
     return float(np.clip(least, step / 10, step / 2))

@@ -87,7 +87,12 @@ def _labelled(target: AnyArray, known: AnyArray | None) -> tuple[AnyArray, Int64
         if (places >= 0).all():
             return known, places
     check_discrete(target)
-    labels, places = np.unique(target, return_inverse=True)
+    try:
+        labels, places = np.unique(target, return_inverse=True)
+    except TypeError as error:
+        raise DataError(
+            f"Labels must be of one type, so that they can be sorted: {error}."
+        ) from error
     check_count(labels)
     return labels, places
 
