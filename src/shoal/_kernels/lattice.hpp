@@ -33,31 +33,36 @@ inline double row_offset(Index features) {
            1.01 * kRadius * rounding_error(features + 16, roundoff);
 }
 
-// The scale at which most rows and queries fill the ball, or 0 where there is none: a little more
-// than the largest of the lengths that are looked at, and no more than four times their median, so
-// that a few outliers cost only themselves.
+// The scale at which most rows and most queries fill the ball, or 0 where there is none: a little
+// more than the largest of the lengths that are looked at, and no more than four times the median of
+// either, so that a few outliers cost only themselves.
 template <class T>
 float lattice_scale(const Matrix<T> &matrix, const T *queries, Index count,
                     const std::vector<T> &shift) {
     constexpr Index kLeastQueries = 8, kMostRows = 32;
-    if (count < kLeastQueries || matrix.columns > kMostLatticeFeatures) return 0;
-    std::vector<double> lengths;
-    const auto look_at = [&](const T *x, Index stride) {
-        double norm = 0;
-        for (Index f = 0; f < matrix.columns; ++f) {
-            const double centered = double(x[f * stride]) - double(shift[f]);
-            norm += centered * centered;
+    if (matrix.rows == 0 || count < kLeastQueries) return 0;
+    if (matrix.columns > kMostLatticeFeatures) return 0;
+    double largest = 0, middle = 0;
+    // Looks at every `step`th row of some.
+    const auto look_at = [&](const Matrix<T> &some, Index step) {
+        std::vector<double> lengths;
+        for (Index i = 0; i < some.rows; i += step) {
+            double norm = 0;
+            for (Index f = 0; f < some.columns; ++f) {
+                const double centered = double(*some.at(i, f)) - double(shift[f]);
+                norm += centered * centered;
+            }
+            constexpr double infinity = std::numeric_limits<double>::infinity();
+            lengths.push_back(std::isnan(norm) ? infinity : std::sqrt(norm));
         }
-        constexpr double infinity = std::numeric_limits<double>::infinity();
-        lengths.push_back(std::isnan(norm) ? infinity : std::sqrt(norm));
+        const auto half = lengths.begin() + Index(lengths.size() / 2);
+        std::nth_element(lengths.begin(), half, lengths.end());
+        middle = std::max(middle, *half);
+        largest = std::max(largest, *std::max_element(half, lengths.end()));
     };
-    for (Index q = 0; q < count; ++q) look_at(queries + q * matrix.columns, 1);
-    const Index step = (matrix.rows + kMostRows - 1) / kMostRows;
-    for (Index i = 0; i < matrix.rows; i += step) look_at(matrix.row(i), matrix.column_stride);
-    const auto middle = lengths.begin() + Index(lengths.size() / 2);
-    std::nth_element(lengths.begin(), middle, lengths.end());
-    const double largest = *std::max_element(middle, lengths.end());
-    const double length = std::min(1.25 * largest, 4 * *middle);
+    look_at({queries, count, matrix.columns, matrix.columns, 1}, 1);
+    look_at(matrix, (matrix.rows + kMostRows - 1) / kMostRows);
+    const double length = std::min(1.25 * largest, 4 * middle);
     return length >= kLeastLength && length <= 1 / kLeastLength ? float(kRadius / length) : 0;
 }
 

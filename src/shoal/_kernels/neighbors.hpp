@@ -66,20 +66,29 @@ class NearestKept {
     Index wanted() const { return k; }
     double reach(Index query) const { return distances[query * k + k - 1]; }
 
-    void keep(Index query, std::vector<Neighbor> &found) {
-        const Index start = query * k;
-        for (Index i = 0; i < k; ++i) found.push_back({distances[start + i], rows[start + i]});
-        std::partial_sort(found.begin(), found.begin() + k, found.end());
+    // Merges the rows found into those kept; returns how many of them belong there.
+    Index keep(Index query, std::vector<Neighbor> &found) {
+        std::sort(found.begin(), found.end());
+        double *const distance = distances + query * k;
+        std::int64_t *const row = rows + query * k;
+        before.clear();
+        for (Index i = 0; i < k; ++i) before.push_back({distance[i], row[i]});
+        auto mine = before.begin();
+        auto new_one = found.begin();
         for (Index i = 0; i < k; ++i) {
-            distances[start + i] = found[i].distance;
-            rows[start + i] = found[i].row;
+            const bool is_new = new_one != found.end() && *new_one < *mine;
+            const Neighbor next = is_new ? *new_one++ : *mine++;
+            distance[i] = next.distance;
+            row[i] = next.row;
         }
+        return new_one - found.begin();
     }
 
   private:
     Index k;
     double *distances;
     std::int64_t *rows;
+    std::vector<Neighbor> before;
 };
 
 // All rows within a distance of each query, in no order.
@@ -90,13 +99,15 @@ class RadiusKept {
     Index wanted() const { return 0; }
     double reach(Index) const { return radius; }
 
-    void keep(Index query, const std::vector<Neighbor> &found) {
+    Index keep(Index query, const std::vector<Neighbor> &found) {
+        const std::size_t before = rows.size();
         for (const Neighbor &one : found)
             if (one.distance <= radius) {
                 queries.push_back(query);
                 rows.push_back(one.row);
                 distances.push_back(one.distance);
             }
+        return Index(rows.size() - before);
     }
 
     std::vector<std::int64_t> queries, rows;
@@ -118,11 +129,11 @@ template <class T, class Bounds, class Kept> class NeighborSearch {
           counts(bounds.block()),
           thresholds(padded(bounds.count()), kNearest<Value>) {}
 
-    // Looks at rows first, ..., last - 1 for every query; returns how many pairs were not passed
-    // over.
+    // Looks at rows first, ..., last - 1 for every query; returns how many of the distances that
+    // were taken bounds of no error would have spared.
     Index look(Index first, Index last) {
         const Rows<T> rows{matrix, nullptr, last};
-        const Index before = n_candidates;
+        const Index before = n_spare;
         for (Index block = 0; block < bounds.count(); block += bounds.block()) {
             const Index end = std::min(bounds.count(), block + bounds.block());
             bounds.pack_queries(block);
@@ -135,7 +146,7 @@ template <class T, class Bounds, class Kept> class NeighborSearch {
             }
             for (Index q = block; q < end; ++q) settle(q);
         }
-        return n_candidates - before;
+        return n_spare - before;
     }
 
   private:
@@ -177,7 +188,6 @@ template <class T, class Bounds, class Kept> class NeighborSearch {
         int &count = counts[query % bounds.block()];
         const Value certain = std::isnan(double(bound)) ? kNearest<Value> : bound;
         buffer(query)[count++] = {certain, std::int32_t(row)};
-        ++n_candidates;
         if (count == capacity) cut(query);
     }
 
@@ -212,8 +222,8 @@ template <class T, class Bounds, class Kept> class NeighborSearch {
             found.push_back({Bounds::distance(matrix.row(one->row), matrix.column_stride,
                                               queries + query * matrix.columns, matrix.columns),
                              numbers[one->row]});
+        n_spare += count - kept.keep(query, found);
         count = 0;
-        kept.keep(query, found);
         thresholds[query] =
             std::max(thresholds[query], bounds.threshold(query, kept.reach(query)));
     }
@@ -227,7 +237,7 @@ template <class T, class Bounds, class Kept> class NeighborSearch {
     const T *queries;
     Bounds &bounds;
     Kept &kept;
-    Index capacity, first_row = 0, n_candidates = 0;
+    Index capacity, first_row = 0, n_spare = 0;
     std::vector<Candidate> candidates;
     std::vector<int> counts;
     Buffer<Value> thresholds;
@@ -245,8 +255,9 @@ void search_by_floats(const Matrix<T> &matrix, const std::int64_t *numbers, cons
 }
 
 // The nearest by euclidean distance: on a lattice while that pays. It is tried on runs of rows, each
-// twice as long as the one before. The first rows all come through; where of later ones more do than
-// the lattice saves time for, because they are closer than it is fine, floats look at the rest.
+// twice as long as the one before; where more distances have to be taken than the lattice saves time
+// for, because rows are closer than it is fine, floats look at the rest. The first k rows of a query
+// do not count: bounds that are as good as any let as many more through.
 template <class T, class Kept>
 void search_euclidean(const Matrix<T> &matrix, const std::int64_t *numbers, const T *queries,
                       Index count, const double *shift, Kept &kept) {
@@ -255,12 +266,11 @@ void search_euclidean(const Matrix<T> &matrix, const std::int64_t *numbers, cons
     if (const float scale = lattice_scale(matrix, queries, count, origin); scale > 0) {
         LatticeBounds<T> bounds(queries, count, origin, scale);
         NeighborSearch<T, LatticeBounds<T>, Kept> search(matrix, numbers, queries, bounds, kept);
-        const Index first_ones = 8 * (16 + 2 * kept.wanted());
         bool pays = true;
-        for (Index run = kFirstRun + 64 * kept.wanted(); pays && first < matrix.rows; run *= 2) {
+        for (Index run = kFirstRun; pays && first < matrix.rows; run *= 2) {
             const Index last = std::min(first + run, matrix.rows);
-            const Index allowed = (last - first) / 128 + first_ones * (last - first) / last;
-            pays = search.look(first, last) <= count * allowed;
+            const Index first_ones = std::isinf(kept.reach(0)) ? kept.wanted() : 0;
+            pays = search.look(first, last) <= count * ((last - first) / 128 + first_ones);
             first = last;
         }
     }

@@ -146,9 +146,11 @@ class KeyedSample(Statistic[Sample, Sample]):
             assert self.shift is not None
             _, distances = nearest_center(block.X, self.centers, self.shift)
             probability *= distances
+        # NumPy's logarithm differs between processors in the last bit.
+        keys = np.empty(block.n_rows)
+        _kernels.log(uniform, keys)
         with np.errstate(divide="ignore"):
-            keys: Float64Array = -np.log(uniform) / probability
-        return keys
+            return np.divide(keys, -probability, out=keys)
 
 
 def _smallest(keys: Float64Array, rows: Int64Array, size: int) -> Int64Array:
