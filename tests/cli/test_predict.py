@@ -38,6 +38,14 @@ def test_an_error_leaves_the_labels_that_were_there(shoal_command, rows, model, 
     assert labels.read_text() == "before"
 
 
+def test_labels_do_not_take_the_place_of_the_model(shoal_command, rows, model, tmp_path):
+    before = (tmp_path / "model").read_bytes()
+    result = shoal_command("predict", tmp_path / "model", rows, "--out", tmp_path / "model")
+    assert result.exit_code == 1
+    assert "is the model itself" in result.stderr
+    assert (tmp_path / "model").read_bytes() == before
+
+
 def test_no_model(shoal_command, rows, tmp_path):
     result = shoal_command("predict", rows / "0.parquet", rows, "--out", tmp_path / "labels")
     assert result.exit_code == 1

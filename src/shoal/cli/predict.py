@@ -46,6 +46,7 @@ def predict(
     """
     with reported(debug):
         from shoal.data.open import open_dataset
+        from shoal.exceptions import FileError
         from shoal.persistence import load_model
 
         fitted = load_model(model)
@@ -56,6 +57,8 @@ def predict(
             missing=missing.value,
         )
         check_out(out, dataset)
+        if out.exists() and out.samefile(model):
+            raise FileError(f"{out} is the model itself: write the labels to another file.")
         began = time.monotonic()
         with engine(engine_name, memory, threads):
             fitted.predict(dataset, out=out)
