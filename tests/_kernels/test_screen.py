@@ -21,7 +21,7 @@ def assign(kernels: ModuleType, X: Array, centers: Array, shift: Array) -> Array
 def check_labels(kernels: ModuleType, X: Array, centers: Array, shift: Array | None = None) -> None:
     """float64 has no quantised tile, and the same distances of float32 values to the last bit."""
     assert len(centers) >= 16, "too few for the quantised tile"
-    assert centers.size >= 500, "too few for the quantised tile"
+    assert centers.size >= 256, "too few for the quantised tile"
     shift = X.mean(axis=0, dtype=np.float64) if shift is None else shift
     expected = assign(kernels, X.astype(np.float64), centers.astype(np.float64), shift)
     np.testing.assert_array_equal(assign(kernels, X, centers, shift), expected)
@@ -36,7 +36,8 @@ def between(rng: np.random.Generator, n: int, centers: Array) -> Array:
 
 
 @pytest.mark.parametrize(
-    ("d", "k"), [(1, 1000), (2, 500), (7, 150), (16, 32), (64, 16), (65, 33), (300, 20)]
+    ("d", "k"),
+    [(1, 1000), (2, 500), (7, 150), (16, 16), (16, 32), (64, 16), (65, 33), (300, 20)],
 )
 def test_rows_between_two_centres(
     kernels: ModuleType, rng: np.random.Generator, d: int, k: int
@@ -48,7 +49,16 @@ def test_rows_between_two_centres(
 
 
 @pytest.mark.parametrize(
-    ("n", "d", "k"), [(50, 1, 3000), (30, 3, 3001), (40, 2000, 16), (20, 1999, 17), (3000, 33, 40)]
+    ("n", "d", "k"),
+    [
+        (50, 1, 3000),
+        (30, 1, (1 << 18) + 1),
+        (30, 3, 3001),
+        (40, 2000, 16),
+        (20, 1999, 17),
+        (500, 31, 17),
+        (3000, 33, 40),
+    ],
 )
 def test_shapes(kernels: ModuleType, rng: np.random.Generator, n: int, d: int, k: int) -> None:
     X, centers = blobs(rng, n, d, k)
@@ -72,6 +82,16 @@ def test_outliers_beside_common_rows(kernels: ModuleType, rng: np.random.Generat
     X[rng.random(2000) < 0.1] *= np.float32(1e-6)
     X[::97] *= np.float32(1e22)
     check_labels(kernels, X, centers, np.zeros(40))
+
+
+def test_rows_longer_than_those_that_the_units_are_chosen_by(
+    kernels: ModuleType, rng: np.random.Generator
+) -> None:
+    X, centers = blobs(rng, 2000, 40, 30)
+    longer = np.arange(2000) % 20 > 0
+    X[longer] *= rng.choice([1.0, 1.5, 2.0, 300.0], size=(longer.sum(), 1)).astype(np.float32)
+    check_labels(kernels, X, centers, np.zeros(40))
+    check_labels(kernels, np.asfortranarray(X), centers, np.zeros(40))
 
 
 def test_rows_that_are_not_finite(kernels: ModuleType, rng: np.random.Generator) -> None:
@@ -136,7 +156,7 @@ def test_labels_are_those_of_the_definition(
     instruction_set: str,
 ) -> None:
     rng = np.random.default_rng(seed)
-    k = max(16, -(-500 // d)) + more
+    k = max(16, -(-256 // d)) + more
     X = ((rng.integers(levels, size=(n, d)) / levels + offset) * scale).astype(np.float32)
     centers = ((rng.integers(levels, size=(k, d)) / levels + offset) * scale).astype(np.float32)
     kernels = _kernels.load(instruction_set)
@@ -154,7 +174,7 @@ def test_labels_are_those_of_the_definition(
 )
 def test_bounds_hold(d: int, offset: float, step: float, seed: int, instruction_set: str) -> None:
     rng = np.random.default_rng(seed)
-    k = max(16, -(-500 // d))
+    k = max(16, -(-256 // d))
     centers = (rng.normal(size=(k, d)) + offset).astype(np.float32)
     X = np.vstack([between(rng, 40, centers), centers[rng.integers(k, size=40)]])
     X += np.float32(step) * rng.normal(size=X.shape).astype(np.float32)

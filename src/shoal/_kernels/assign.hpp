@@ -15,7 +15,7 @@
 // a chain: the margin is then infinite or NaN and the row is decided by D.
 #pragma once
 
-#include "tile.hpp"
+#include "top_keys.hpp"
 
 namespace shoal {
 
@@ -84,16 +84,26 @@ template <class T> struct Margin {
 // The best and second best score of a panel's rows so far. Equal scores are never far enough apart
 // for their order to matter here.
 template <class T> struct Leaders {
+    using Keys = TopKeys<2>;
+
     Vector<T> best[kTileVectors], second[kTileVectors];
     IntVector<T> label[kTileVectors];
     Vector<T> norms[kTileVectors];
 
-    template <class Panel> explicit Leaders(const Panel &panel) {
+    explicit Leaders(const Panel<T> &panel) {
         for (int v = 0; v < kTileVectors; ++v) {
             best[v] = second[v] = broadcast(-std::numeric_limits<T>::infinity());
             label[v] = IntVector<T>{};
             norms[v] = panel.norms[v];
         }
+    }
+    // Of the tile on integers.
+    Leaders(const Keys &top) {
+        unroll<kTileVectors>([&](auto v) SHOAL_INLINE {
+            best[v] = top.score(0, v), second[v] = top.score(1, v);
+            label[v] = top.label(0, v);
+            norms[v] = top.norms[v];
+        });
     }
     [[gnu::always_inline]] void offer(Index first, const Tile<T> &tile) {
         using Integer = typename VectorOf<T>::Integer;
@@ -132,8 +142,12 @@ template <class T, class Leaders> struct Standing {
         const int v = i / kLanes<T>, lane = i % kLanes<T>;
         return leaders.best[v][lane] - needed[v][lane];
     }
-    std::int32_t label(int i) const {
-        return std::int32_t(leaders.label[i / kLanes<T>][i % kLanes<T>]);
+    // Of all rows of a panel.
+    void store_labels(std::int32_t *to) const {
+        typedef std::int32_t Labels __attribute__((vector_size(4 * kLanes<T>)));
+        unroll<kTileVectors>([&](auto v) SHOAL_INLINE {
+            store(to + v * kLanes<T>, __builtin_convertvector(leaders.label[v], Labels));
+        });
     }
 
     const Leaders &leaders;
@@ -210,7 +224,8 @@ template <class T, class Leaders, class Settle> class Race {
         if (p == 0) leaders.clear();
         leaders.emplace_back(panel);
     }
-    [[gnu::always_inline]] void visit(Index p, Index first, const Tile<T> &tile) {
+    template <class Scores>
+    [[gnu::always_inline]] void visit(Index p, Index first, const Scores &tile) {
         leaders[p].offer(first, tile);
     }
     void end(Index run, Index size) {
@@ -235,27 +250,24 @@ template <class T> Margin<T> margin_of(const Centers<T> &centers) {
     return {centers.features, centers.features, centers.largest_norm};
 }
 
-// Decides rows whose scores are farther apart than the margin: after emit.panel(standing),
-// emit.decided(row, place in the panel, standing) for each; the others go to
-// close(row, place, standing).
+// Hands each panel of rows to emit.panel(rows, first, size, standing); then those of its rows whose
+// scores are not farther apart than the margin, which are still to be decided, to
+// close(row, place in the panel, standing).
 template <class T, class Centers, class Margin, class Emit, class Close>
 void decide(const Rows<T> &rows, Centers &centers, const Margin &margin, Emit &emit, Close close) {
     using Leaders = typename Emit::Leaders;
-    race<Leaders>(rows, centers, [&](const Leaders &leaders, Index first, int size) {
+    using Contest = typename Centers::template Contest<Leaders>;
+    race<Contest>(rows, centers, [&](const Contest &contest, Index first, int size) {
+        const Leaders &leaders = contest;
         const Standing<T, Leaders> standing(leaders, margin);
-        emit.panel(standing);
-        if (!standing.has_close_row)
-            for (int i = 0; i < size; ++i) emit.decided(rows[first + i], i, standing);
-        else
-            for (int i = 0; i < size; ++i)
-                if (standing.is_clear(i))
-                    emit.decided(rows[first + i], i, standing);
-                else
-                    close(rows[first + i], i, standing);
+        emit.panel(rows, first, size, standing);
+        if (!standing.has_close_row) return;
+        for (int i = 0; i < size; ++i)
+            if (!standing.is_clear(i)) close(rows[first + i], i, standing);
     });
 }
 
-// Decides every row once, in any order: as `decide` does, or emit.rechecked(row, label).
+// Decides every row, in any order: as `decide` does, or after that by emit.rechecked(row, label).
 template <class T, class Emit>
 void nearest_by_tile(const Rows<T> &rows, Centers<T> &centers, Emit &emit) {
     Recheck<T, Emit> recheck(rows.matrix, centers, emit);

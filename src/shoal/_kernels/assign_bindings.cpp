@@ -16,7 +16,7 @@ void py_assign(Strided<T> X, Table<T> centers, Input<double> shift, Output<std::
     nb::gil_scoped_release unlocked;
     const Matrix<T> points = matrix<T>(X);
     Centers<T> packed(centers.data(), Index(centers.shape(0)), points.columns, shift.data());
-    Screen<T> screen(packed);
+    Screen<T> screen(points, packed);
     assign(points, packed, screen, labels.data(), distances ? distances->data() : nullptr);
 }
 

@@ -16,7 +16,6 @@
 #include <algorithm>
 #include <memory>
 #include <numeric>
-#include <optional>
 #include <vector>
 
 #include "podium.hpp"
@@ -231,13 +230,16 @@ template <class T> class BoundedAssignment {
 
     // The emit of `nearest`.
     using Leaders = Podium<T>;
-    void panel(const Standing<T, Leaders> &standing) { found.emplace(standing, centers.features); }
-    void decided(Index row, int place, const Standing<T, Leaders> &) {
-        known.labels[row] = found->label(place);
-        known.rivals[row] = found->rival(place);
-        known.upper[row] = found->upper(place);
-        known.lower[row] = found->second_lower(place);
-        known.rest[row] = found->third_lower(place);
+    void panel(const Rows<T> &rows, Index first, int size, const Standing<T, Leaders> &standing) {
+        const PodiumBounds<T> found(standing, centers.features);
+        for (int i = 0; i < size; ++i) {
+            const Index row = rows[first + i];
+            known.labels[row] = found.label(i);
+            known.rivals[row] = found.rival(i);
+            known.upper[row] = found.upper(i);
+            known.lower[row] = found.second_lower(i);
+            known.rest[row] = found.third_lower(i);
+        }
     }
     void rechecked(Index row, std::int32_t label) {
         const double own = std::sqrt(squared_distance(
@@ -442,7 +444,6 @@ template <class T> class BoundedAssignment {
     std::vector<std::unique_ptr<FastCenters<T>>> fast;  // by their number
     std::vector<std::int64_t> open, nearly, sample;
     std::vector<float> beyond, gap, above, below, leads;
-    std::optional<PodiumBounds<T>> found;
 };
 
 // Half the distance from each centre to the nearest other, rounded down: the points here are the
@@ -460,7 +461,7 @@ void pairwise_min_separation(const Matrix<T> &points, double *separation) {
     std::vector<float> upper(k), lower(k), rest(k);
     const std::vector<double> still(k);
     const Drift moved(still.data(), still.data(), k);
-    Screen<T> screen(centers);
+    Screen<T> screen(points, centers);
     BoundedAssignment<T> bounds(
         points, centers, screen, moved,
         {labels.data(), rivals.data(), upper.data(), lower.data(), rest.data()});

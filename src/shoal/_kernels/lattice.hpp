@@ -66,11 +66,6 @@ float lattice_scale(const Matrix<T> &matrix, const T *queries, Index count,
     return length >= kLeastLength && length <= 1 / kLeastLength ? float(kRadius / length) : 0;
 }
 
-inline Index steps_of(Index features) { return (features + 1) / 2; }
-inline Index whole_vectors(Index n) {
-    return (n + kLanes<float> - 1) / kLanes<float> * kLanes<float>;
-}
-
 // A panel of rows. A 32-bit lane holds two features of a row: one of the first half of its features
 // and one of the second.
 template <class T> class LatticePanel {

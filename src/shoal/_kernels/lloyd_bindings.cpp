@@ -78,7 +78,7 @@ Index py_assign_bounded(Strided<T> X, Table<T> centers, Input<double> shift,
     const Bounds known =
         require_bounds(labels, rivals, bounds, drift, separation, Index(centers.shape(0)));
     Centers<T> packed = pack<T>(centers, shift);
-    Screen<T> screen(packed);
+    Screen<T> screen(x, packed);
     const Drift moved(drift.data(), separation.data(), packed.count);
     BoundedAssignment<T> search(x, packed, screen, moved, known);
     Index scanned = 0;
@@ -102,7 +102,7 @@ std::pair<Index, Index> py_assign_and_sum(
     require_length(old_labels, x.rows, "old_labels");
     require_within<int32_t>(old_labels.data(), x.rows, -1, into.clusters, "old_labels");
     Centers<T> packed = pack<T>(centers, shift);
-    Screen<T> screen(packed);
+    Screen<T> screen(x, packed);
     const auto run = [&](auto search) {
         const Pass pass =
             assign_and_sum(x, old_labels.data(), labels.data(), q, into, search);

@@ -17,16 +17,26 @@ inline float rounded_down(float x) {
 // As `Leaders`, with the third best score and the label of the second, the rival. With one centre
 // the rival is that centre.
 template <class T> struct Podium {
+    using Keys = TopKeys<3>;
+
     Vector<T> best[kTileVectors], second[kTileVectors], third[kTileVectors];
     IntVector<T> label[kTileVectors], rival[kTileVectors];
     Vector<T> norms[kTileVectors];
 
-    template <class Panel> explicit Podium(const Panel &panel) {
+    explicit Podium(const Panel<T> &panel) {
         for (int v = 0; v < kTileVectors; ++v) {
             best[v] = second[v] = third[v] = broadcast(-std::numeric_limits<T>::infinity());
             label[v] = rival[v] = IntVector<T>{};
             norms[v] = panel.norms[v];
         }
+    }
+    // Of the tile on integers.
+    Podium(const Keys &top) {
+        unroll<kTileVectors>([&](auto v) SHOAL_INLINE {
+            best[v] = top.score(0, v), second[v] = top.score(1, v), third[v] = top.score(2, v);
+            label[v] = top.label(0, v), rival[v] = top.label(1, v);
+            norms[v] = top.norms[v];
+        });
     }
     [[gnu::always_inline]] void offer(Index first, const Tile<T> &tile) {
         using Integer = typename VectorOf<T>::Integer;

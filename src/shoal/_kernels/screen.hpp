@@ -2,6 +2,8 @@
 // tile on floats decides, as `assign` describes. Either leads to the label of least D.
 #pragma once
 
+#include <optional>
+
 #include "assign.hpp"
 #include "quantised_tile.hpp"
 
@@ -9,24 +11,46 @@ namespace shoal {
 
 // How far apart two scores of the quantised tile must be for their order to be certain.
 struct QuantisedMargin {
-    explicit QuantisedMargin(const Centers<float> &centers, const QuantisedCenters &quantised)
-        : roundings(8, centers.features, centers.largest_norm), quantised(quantised),
-          units(0x1p16f * std::sqrt(float(centers.features))) {}
+    QuantisedMargin(const Centers<float> &centers, const QuantisedCenters &quantised)
+        : units(quantised.units), root(std::sqrt(float(centers.features))),
+          least(Margin<float>(12, centers.features, centers.largest_norm)(units.most) +
+                units.of_score * (root * kMostUnits + 2 + quantised.layout.error())) {}
 
     Vector<float> operator()(Vector<float> squared_norm) const {
-        return roundings(squared_norm) +
-               units * quantised.unit(QuantisedPanel::length(squared_norm));
+        constexpr float never = std::numeric_limits<float>::infinity();
+        const Vector<float> length = square_root(squared_norm) * (1.01f * units.scale);
+        return squared_norm <= units.most ? least + length * (root * units.of_score)
+                                          : broadcast(never);
     }
 
-    Margin<float> roundings;
-    const QuantisedCenters &quantised;
-    float units;
+    RowUnits units;
+    float root, least;
 };
 
-// Decides every row once, in any order, as `nearest_by_tile` does.
+// The length to count rows by: a little more than that of the longest of a few, but not much more
+// than nine of ten of them.
+inline float usual_reach(const Matrix<float> &rows, const Buffer<float> &shift) {
+    constexpr Index looked_at = 50;
+    const Index step = (rows.rows + looked_at - 1) / looked_at;
+    std::vector<float> norms(1);
+    for (Index i = 0; i < rows.rows; i += step) {
+        float norm = 0;
+        for (Index f = 0; f < rows.columns; ++f) {
+            const float x = *rows.at(i, f) - shift[f];
+            norm += x * x;
+        }
+        norms.push_back(norm >= 0 ? norm : std::numeric_limits<float>::infinity());
+    }
+    const auto most = norms.begin() + Index(norms.size() * 9 / 10);
+    std::nth_element(norms.begin(), most, norms.end());
+    const float longest = *std::max_element(most, norms.end());
+    return std::sqrt(std::min(1.2f * longest, 2 * *most));
+}
+
+// Decides every row, in any order, as `nearest_by_tile` does.
 template <class T> class Screen {
   public:
-    explicit Screen(Centers<T> &centers) : centers(centers) {}
+    Screen(const Matrix<T> &, Centers<T> &centers) : centers(centers) {}
     // What scores of so many products cost, in products of the tile on floats.
     Index cost(Index products) const { return products; }
     template <class Emit> void nearest(const Rows<T> &rows, Emit &emit) {
@@ -41,10 +65,13 @@ template <class T> class Screen {
 // features do, the next 32 times as many go to the tile on floats at once.
 template <> class Screen<float> {
   public:
-    explicit Screen(Centers<float> &centers)
-        : centers(centers), quantised(centers), margin(centers, quantised),
-          pays(centers.count >= 16 && centers.count * centers.features >= 500 &&
-               quantised.can_be_told_apart()) {}
+    Screen(const Matrix<float> &x, Centers<float> &centers)
+        : centers(centers), pays(QuantisedCenters::can_tell_apart(centers) && centers.count >= 16 &&
+                                 centers.count * centers.features >= 256) {
+        if (pays)
+            quantised.emplace(centers,
+                              RowUnits(usual_reach(x, centers.shift), centers.largest_norm));
+    }
 
     // Rows take longer to pack.
     Index cost(Index products) const { return pays ? products * 5 / 8 + 128 : products; }
@@ -67,7 +94,7 @@ template <> class Screen<float> {
   private:
     template <class Emit> void screen(const Rows<float> &rows, Emit &emit) {
         const std::size_t before = close.size();
-        decide(rows, quantised, margin, emit,
+        decide(rows, *quantised, QuantisedMargin(centers, *quantised), emit,
                [&](Index row, int, const auto &) { close.push_back(row); });
         const bool is_worth_it = Index(close.size() - before) * 4 < rows.count;
         trial = is_worth_it ? kRunRows<float> : kFirstTrial;
@@ -82,9 +109,8 @@ template <> class Screen<float> {
     static constexpr Index kFirstTrial = 4 * kPanelRows<float>;
 
     Centers<float> &centers;
-    QuantisedCenters quantised;
-    QuantisedMargin margin;
     bool pays;
+    std::optional<QuantisedCenters> quantised;
     Index trial = kFirstTrial, waiting = 0;
     std::vector<std::int64_t> close;
 };
@@ -92,9 +118,12 @@ template <> class Screen<float> {
 template <class T> struct Assignment {
     using Leaders = shoal::Leaders<T>;
 
-    void panel(const Standing<T, Leaders> &) {}
-    void decided(Index row, int place, const Standing<T, Leaders> &standing) {
-        rechecked(row, standing.label(place));
+    void panel(const Rows<T> &rows, Index first, int size, const Standing<T, Leaders> &standing) {
+        if (!rows.index && !distances && size == kPanelRows<T>)
+            return standing.store_labels(labels + rows[first]);
+        std::int32_t found[kPanelRows<T>];
+        standing.store_labels(found);
+        for (int i = 0; i < size; ++i) rechecked(rows[first + i], found[i]);
     }
     void rechecked(Index row, std::int32_t label) {
         labels[row] = label;

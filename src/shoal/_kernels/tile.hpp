@@ -67,6 +67,36 @@ inline IntVector<float> load(const std::int32_t *from) {
     std::memcpy(&v, from, sizeof v);
     return v;
 }
+// Loads the first n values, and zeros; reads no others.
+class LoadFirst {
+  public:
+#if defined(__AVX512F__)
+    explicit LoadFirst(Index n) : mask(__mmask16((1u << n) - 1)) {}
+    Vector<float> operator()(const float *from) const { return _mm512_maskz_loadu_ps(mask, from); }
+
+  private:
+    __mmask16 mask;
+#elif defined(__AVX2__)
+    explicit LoadFirst(Index n)
+        : mask(IntVector<float>{0, 1, 2, 3, 4, 5, 6, 7} < std::int32_t(n)) {}
+    Vector<float> operator()(const float *from) const {
+        return _mm256_maskload_ps(from, __m256i(mask));
+    }
+
+  private:
+    IntVector<float> mask;
+#else
+    explicit LoadFirst(Index n) : bytes(n * sizeof(float)) {}
+    Vector<float> operator()(const float *from) const {
+        Vector<float> v{};
+        std::memcpy(&v, from, bytes);
+        return v;
+    }
+
+  private:
+    std::size_t bytes;
+#endif
+};
 template <class To, class V> inline void store(To *to, V v) { std::memcpy(to, &v, sizeof v); }
 template <class T> inline Vector<T> broadcast(T value) { return value - Vector<T>{}; }
 inline IntVector<float> broadcast(std::int32_t value) { return value - IntVector<float>{}; }
@@ -269,7 +299,7 @@ template <class T> struct Panel {
 // interleaved, so that the tile reads them in order.
 template <class T> class Centers {
   public:
-    using Points = Panel<T>;
+    template <class Leaders> using Contest = Leaders;
 
     Centers(const T *data, Index count, Index features, const double *shift)
         : data(data), count(count), features(features), shift(shift, shift + features),
@@ -297,6 +327,7 @@ template <class T> class Centers {
                 to[f * kTileCenters] = data[j * features + f] - shift[f];
         }
     }
+    Panel<T> panel() const { return Panel<T>(features); }
     const T *row(Index j) const { return data + j * features; }
     const T *tile(Index j) const { return packed.data() + (j - loaded) * features; }
 
@@ -399,7 +430,7 @@ template <class T> inline constexpr Index kRunRows = kRunPanels<T> * kPanelRows<
 // visitor.visit(panel in the run, first centre, tile) for its tiles, visitor.end(row, rows).
 template <class T, class Centers, class Visitor>
 void scan(const Rows<T> &rows, Centers &centers, Visitor &visitor) {
-    typename Centers::Points panel(centers.features);
+    auto panel = centers.panel();
     const Index longest = centers.count <= centers.block ? kPanelRows<T> : kRunRows<T>;
     for (Index run = 0; run < rows.count; run += longest) {
         const Index size = std::min(longest, rows.count - run);
@@ -410,7 +441,7 @@ void scan(const Rows<T> &rows, Centers &centers, Visitor &visitor) {
                 panel.pack(rows, run + p * kPanelRows<T>, centers.shift.data());
                 if (block == 0) visitor.begin(run, p, panel);
                 const Index next = run + (p + 1) * kPanelRows<T>;
-                score(panel, centers, block, last, [&](Index j, const Tile<T> &tile) SHOAL_INLINE {
+                score(panel, centers, block, last, [&](Index j, const auto &tile) SHOAL_INLINE {
                     const Index tiles = (j - block) / kTileCenters;
                     if (tiles < kPanelRows<T>) rows.prefetch(next + tiles);
                     visitor.visit(p, j, tile);
