@@ -125,6 +125,8 @@ template <class T> struct DenseRows {
 };
 
 template <class T, class Column> struct SparseRows {
+    typedef T Four __attribute__((vector_size(4 * sizeof(T))));
+
     CsrMatrix<T, Column> x;
 
     // Far rows come in the order they have in memory: the next one asks for the rest of a line.
@@ -143,7 +145,6 @@ template <class T, class Column> struct SparseRows {
     }
     // Four sums, so that additions do not wait for each other.
     double dot(Index i, const T *w) const {
-        typedef T Four __attribute__((vector_size(4 * sizeof(T))));
         const T *const value = x.data + x.indptr[i];
         const Column *const j = x.indices + x.indptr[i];
         const Index n = x.indptr[i + 1] - x.indptr[i];
@@ -159,8 +160,12 @@ template <class T, class Column> struct SparseRows {
         const T factor = T(c), *const value = x.data + x.indptr[i];
         const Column *const j = x.indices + x.indptr[i];
         const Index n = x.indptr[i + 1] - x.indptr[i];
-#pragma GCC unroll 4
-        for (Index e = 0; e < n; ++e) w[j[e]] += value[e] * factor;
+        Index e = 0;
+        for (; e + 4 <= n; e += 4) {
+            const Four moves = load_vector<Four>(value + e) * factor;
+            for (int lane = 0; lane < 4; ++lane) w[j[e + lane]] += moves[lane];
+        }
+        for (; e < n; ++e) w[j[e]] += value[e] * factor;
     }
     template <class Visit> void for_each(Index i, Visit visit) const {
         for (Index at = x.indptr[i]; at < x.indptr[i + 1]; ++at) visit(x.indices[at], x.data[at]);
