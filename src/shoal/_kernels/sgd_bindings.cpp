@@ -209,7 +209,8 @@ CsrMatrix<T, Column> csr_window(const Input<T> &data, const Input<Column> &indic
     if (is_first) return csr_matrix(data, indices, indptr, columns);
     const Index rows = Index(indptr.shape(0)) - 1;
     require_length(indices, Index(data.shape(0)), "indices");
-    require(rows >= 0 && indptr.data()[rows] == Index(data.shape(0)), "indptr ends elsewhere");
+    require(rows >= 0 && Index(indptr.data()[rows]) == Index(data.shape(0)),
+            "indptr must end at the number of stored values");
     return {data.data(), indices.data(), indptr.data(), rows, columns};
 }
 
