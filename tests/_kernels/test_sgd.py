@@ -311,3 +311,7 @@ def test_bad_arguments_are_refused():
         descended(X, y, learning("half_multinomial"))
     with pytest.raises(ValueError, match="target has length 2, expected 3"):
         descended(X, y[:2], learning())
+    rows = sparse.csr_array(X)
+    rows.indices[4] = 2
+    with pytest.raises(ValueError, match=r"indices must lie in \[0, 2\)"):
+        descended(rows, y, learning())

@@ -168,19 +168,24 @@ template <class T> int64_t first_not_finite(const T *values, int64_t n) {
 template <class T, class Column>
 int64_t column_range(const T *data, const Column *indices, int64_t n, int64_t columns,
                      double *minimum, double *maximum, int64_t *counts) {
-    const int64_t bad = first_not_finite(data, n);
-    if (bad >= 0) return bad;
     struct Extremes {
         T low = std::numeric_limits<T>::infinity(), high = -std::numeric_limits<T>::infinity();
         int64_t count = 0;
     };
     std::vector<Extremes> extremes(columns);
-    for (int64_t p = 0; p < n; ++p) {
-        Extremes &of_column = extremes[indices[p]];
-        const T value = data[p];
-        of_column.low = std::min(value, of_column.low);
-        of_column.high = std::max(value, of_column.high);
-        ++of_column.count;
+    // So few that they are read from memory once.
+    constexpr int64_t run = 4096;
+    for (int64_t first = 0; first < n; first += run) {
+        const int64_t end = std::min(first + run, n);
+        const int64_t bad = first_not_finite(data + first, end - first);
+        if (bad >= 0) return first + bad;
+        for (int64_t p = first; p < end; ++p) {
+            Extremes &of_column = extremes[indices[p]];
+            const T value = data[p];
+            of_column.low = std::min(value, of_column.low);
+            of_column.high = std::max(value, of_column.high);
+            ++of_column.count;
+        }
     }
     for (int64_t j = 0; j < columns; ++j) {
         minimum[j] = std::min<double>(minimum[j], extremes[j].low) + 0.0;

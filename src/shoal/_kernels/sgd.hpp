@@ -125,26 +125,26 @@ template <class T> struct DenseRows {
 };
 
 template <class T, class Column> struct SparseRows {
+    typedef T Four __attribute__((vector_size(4 * sizeof(T))));
+
     CsrMatrix<T, Column> x;
 
+    // Far rows come in the order they have in memory: the next one asks for the rest of a line.
     [[gnu::always_inline]] void prefetch(Index far, Index near) const {
-        ask<2>(far);
-        ask<3>(near);
+        ask<2>(x.indptr[far], x.indptr[far + 1]);
+        ask<3>(x.indptr[near], x.indptr[near + 1]);
+        if (x.indptr[near] < x.indptr[near + 1]) ask<3>(x.indptr[near + 1] - 1, x.indptr[near + 1]);
     }
-    template <int locality> [[gnu::always_inline]] void ask(Index i) const {
-        constexpr Index most_lines = 16;
-        const auto all = [](const auto *from, const auto *end) SHOAL_INLINE {
-            const auto *last = std::min(end, from + most_lines * line_bytes / Index(sizeof *from));
-            for (; from < last; from += line_bytes / Index(sizeof *from)) ask_for<locality>(from);
-            ask_for<locality>(last - 1);
-        };
-        if (x.indptr[i] == x.indptr[i + 1]) return;
-        all(x.data + x.indptr[i], x.data + x.indptr[i + 1]);
-        all(x.indices + x.indptr[i], x.indices + x.indptr[i + 1]);
+    template <int locality> [[gnu::always_inline]] void ask(Index first, Index end) const {
+        constexpr Index line = line_bytes / std::max(sizeof(T), sizeof(Column)), most = 16 * line;
+        end = std::min(end, first + most);
+        for (Index e = first; e < end; e += line) {
+            ask_for<locality>(x.data + e);
+            ask_for<locality>(x.indices + e);
+        }
     }
     // Four sums, so that additions do not wait for each other.
     double dot(Index i, const T *w) const {
-        typedef T Four __attribute__((vector_size(4 * sizeof(T))));
         const T *const value = x.data + x.indptr[i];
         const Column *const j = x.indices + x.indptr[i];
         const Index n = x.indptr[i + 1] - x.indptr[i];
@@ -160,8 +160,12 @@ template <class T, class Column> struct SparseRows {
         const T factor = T(c), *const value = x.data + x.indptr[i];
         const Column *const j = x.indices + x.indptr[i];
         const Index n = x.indptr[i + 1] - x.indptr[i];
-#pragma GCC unroll 4
-        for (Index e = 0; e < n; ++e) w[j[e]] += value[e] * factor;
+        Index e = 0;
+        for (; e + 4 <= n; e += 4) {
+            const Four moves = load_vector<Four>(value + e) * factor;
+            for (int lane = 0; lane < 4; ++lane) w[j[e + lane]] += moves[lane];
+        }
+        for (; e < n; ++e) w[j[e]] += value[e] * factor;
     }
     template <class Visit> void for_each(Index i, Visit visit) const {
         for (Index at = x.indptr[i]; at < x.indptr[i + 1]; ++at) visit(x.indices[at], x.data[at]);
@@ -341,17 +345,16 @@ inline double target_of(const SgdSettings &settings, Index outputs, Index output
 
 constexpr Index rates_at_once = 256;
 
-// Calls step(row, rate) for each row.
-template <class Rows, class T, class Step>
-inline void for_each_step(const Rows &x, const Visits &visits, const SgdSettings &settings,
+// Calls step(position, rate) for each visit.
+template <class T, class Step>
+inline void for_each_step(const Visits &visits, const SgdSettings &settings,
                           SgdWeights<T> &weights, Step step) {
     double rates[rates_at_once];
     for (Index first = 0; first < visits.rows; first += rates_at_once) {
         const Index count = std::min(rates_at_once, visits.rows - first);
         learning_rates(settings.schedule, weights.steps, count, rates);
         for (Index r = 0; r < count; ++r) {
-            visits.prefetch(x, first + r);
-            step(visits.row(first + r), rates[r]);
+            step(first + r, rates[r]);
             weights.steps += 1.0;
         }
     }
@@ -398,9 +401,11 @@ void descend_one_by_one(const DenseRows<T> &x, const Visits &visits, const SgdSe
     const Index columns = weights.columns;
     LossSum losses(settings);
     std::vector<double> moves(weights.outputs);
-    for_each_step(x, visits, settings, weights, [&](Index row, double rate) {
+    for_each_step(visits, settings, weights, [&](Index position, double rate) {
+        const Index row = visits.row(position);
         find_moves(row, rate, visits, settings, weights, losses, moves.data(),
                    [&](Index k) { return x.dot(row, weights.of(k)); });
+        visits.prefetch(x, position);
         weights.due += rate * settings.l1;
         for (Index k = 0; k < weights.outputs; ++k) {
             T *w = weights.of(k);
@@ -441,9 +446,12 @@ void descend(const SparseRows<T, Column> &x, const Visits &visits, const SgdSett
     const Index columns = weights.columns;
     LossSum losses(settings);
     std::vector<double> moves(weights.outputs);
-    for_each_step(x, visits, settings, weights, [&](Index row, double rate) {
+    for_each_step(visits, settings, weights, [&](Index position, double rate) {
+        const Index row = visits.row(position);
         find_moves(row, rate, visits, settings, weights, losses, moves.data(),
                    [&](Index k) { return weights.scale * x.dot(row, weights.of(k)); });
+        // While the update waits for its move.
+        visits.prefetch(x, position);
         shrink(weights, shrinkage(settings, rate));
         weights.due += rate * settings.l1;
         // Found while the moves are: these wait for a product instead of a division.

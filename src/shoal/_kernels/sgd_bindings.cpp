@@ -202,15 +202,27 @@ template <class T> void bind_dense(nb::module_ &m) {
         "weight"_a.noconvert().none(), "settings"_a, "weights"_a);
 }
 
+// Later epochs bring the columns that the first one has checked.
+template <class T, class Column>
+CsrMatrix<T, Column> csr_window(const Input<T> &data, const Input<Column> &indices,
+                                const Input<Column> &indptr, Index columns, bool is_first) {
+    if (is_first) return csr_matrix(data, indices, indptr, columns);
+    const Index rows = Index(indptr.shape(0)) - 1;
+    require_length(indices, Index(data.shape(0)), "indices");
+    require(rows >= 0 && Index(indptr.data()[rows]) == Index(data.shape(0)),
+            "indptr must end at the number of stored values");
+    return {data.data(), indices.data(), indptr.data(), rows, columns};
+}
+
 template <class T, class Column> void bind_csr(nb::module_ &m) {
     m.def(
         "sgd_csr",
         [](Input<T> data, Input<Column> indices, Input<Column> indptr, Index columns,
            Optional<Order> order, Input<double> target, Optional<Input<double>> weight,
            nb::dict settings, nb::dict weights) {
-            const auto x = csr_matrix(data, indices, indptr, columns);
             const auto loss = value_of<std::string>(settings, "loss");
             const auto sgd = sgd_settings(settings, loss);
+            const auto x = csr_window(data, indices, indptr, columns, sgd.is_first);
             const auto batch = batch_settings(settings);
             const auto far_ahead = value_of<Index>(settings, "rows_ahead");
             require(far_ahead > 0, "rows_ahead must be positive");

@@ -146,21 +146,25 @@ class SGDModel(LinearPredictor, ABC):
         optimizer = self.optimizer
         if optimizer == "momentum" and self.nesterovs_momentum:
             optimizer = "nesterov"
+        negative, positive = task.labels
         return Learning(
             name,
             parameter,
-            *task.labels,
-            schedule,
-            self.alpha if schedule == "optimal" else self.eta0,
-            self.power_t,
-            self._optimal_offset(task) if schedule == "optimal" else 0.0,
-            alpha * (1 - share),
-            alpha * share,
-            (_SPARSE_INTERCEPT if is_sparse else 1.0) if self.fit_intercept else 0.0,
-            float(self.average) if self.average else np.inf,
-            self.batch_size,
-            optimizer,
-            self.momentum,
+            negative=negative,
+            positive=positive,
+            schedule=schedule,
+            rate=self.alpha if schedule == "optimal" else self.eta0,
+            power=self.power_t,
+            offset=self._optimal_offset(task) if schedule == "optimal" else 0.0,
+            l2=alpha * (1 - share),
+            l1=alpha * share,
+            intercept_factor=(_SPARSE_INTERCEPT if is_sparse else 1.0)
+            if self.fit_intercept
+            else 0.0,
+            average_from=float(self.average) if self.average else np.inf,
+            batch_size=self.batch_size,
+            optimizer=optimizer,
+            momentum=self.momentum,
         )
 
     def _optimal_offset(self, task: Task) -> float:
@@ -211,13 +215,13 @@ class SGDModel(LinearPredictor, ABC):
             learning,
             windows,
             start,
-            max_iter or self.max_iter,
-            -np.inf if self.tol is None else self.tol,
-            self.n_iter_no_change,
-            self.learning_rate == "adaptive",
-            validate,
-            task.loss.curvature_bound or 1.0,
-            self._rate_in_words(learning.rate),
+            max_iter=max_iter or self.max_iter,
+            tol=-np.inf if self.tol is None else self.tol,
+            n_iter_no_change=self.n_iter_no_change,
+            adaptive=self.learning_rate == "adaptive",
+            validate=validate,
+            curvature=task.loss.curvature_bound or 1.0,
+            rate_name=self._rate_in_words(learning.rate),
         )
         with passes_over(grouped, self, X, max_iter=solver.max_iter, verbose=self.verbose) as (
             fold,

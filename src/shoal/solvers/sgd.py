@@ -1,7 +1,7 @@
 """Stochastic gradient descent."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import KW_ONLY, dataclass, fields, replace
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -128,6 +128,7 @@ class SGD(Solver[SGDState]):
     learning: Learning
     windows: Windows
     start: Weights
+    _: KW_ONLY
     max_iter: int
     tol: float
     n_iter_no_change: int

@@ -1,7 +1,7 @@
 """One run of stochastic gradient descent over the rows of a cell."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import KW_ONLY, asdict, dataclass, replace
 from functools import reduce
 from typing import Any
 
@@ -57,6 +57,7 @@ class Learning:
 
     loss: str
     parameter: float
+    _: KW_ONLY
     negative: float
     positive: float
     schedule: str
