@@ -84,17 +84,19 @@ def _pivoted_cholesky(A: Float64Array) -> _Factor:
     n = len(A)
     upper = np.zeros((n, n))
     left = A.diagonal().copy()
+    is_left = np.ones(n, dtype=bool)
     pivots: list[int] = []
-    while len(pivots) < n and left.max() > 16 * n * np.finfo(np.float64).eps:
-        pivot, done = int(left.argmax()), len(pivots)
-        row = A[pivot] - (upper[:done] * upper[:done, pivot, None]).sum(axis=0)
-        row /= np.sqrt(left[pivot])
-        row[pivots] = 0.0
-        row[pivot] = np.sqrt(left[pivot])
-        upper[done] = row
+    for done, row in enumerate(upper):
+        pivot = int(left.argmax())
+        if not left[pivot] > 16 * n * np.finfo(np.float64).eps:
+            break
+        root = np.sqrt(left[pivot])
+        is_left[pivot] = False
+        found = (upper[:done] * upper[:done, pivot, None]).sum(axis=0)
+        row[:] = np.where(is_left, (A[pivot] - found) / root, 0.0)
+        row[pivot] = root
         pivots.append(pivot)
-        left -= row * row
-        left[pivots] = 0.0
+        left = (left - row * row) * is_left
     return _Factor(np.ascontiguousarray(upper[: len(pivots)].T), np.array(pivots, dtype=np.int64))
 
 
