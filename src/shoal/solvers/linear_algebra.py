@@ -82,13 +82,14 @@ class _Factor:
 def _pivoted_cholesky(A: Float64Array) -> _Factor:
     """The Cholesky factor of A, whose diagonal is ones or zeros, up to its numerical rank."""
     n = len(A)
+    least = 16 * n * np.finfo(np.float64).eps
     upper = np.zeros((n, n))
     left = A.diagonal().copy()
     is_left = np.ones(n, dtype=bool)
     pivots: list[int] = []
     for done, row in enumerate(upper):
         pivot = int(left.argmax())
-        if not left[pivot] > 16 * n * np.finfo(np.float64).eps:
+        if not left[pivot] > least:
             break
         root = np.sqrt(left[pivot])
         is_left[pivot] = False
