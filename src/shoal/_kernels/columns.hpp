@@ -26,42 +26,47 @@ inline bool any(const V &mask) {
     }
 }
 
-// Running minima and maxima of `strips` neighbouring V, a scalar or a vector of columns, over
-// rows; returns whether all values were finite. Comparisons pass over NaN, so it has its own test;
-// an infinity shows in the extremes.
-template <class V, int strips, class T>
-bool scan_strips(const T *x, int64_t stride, int64_t rows, T *low, T *high) {
-    constexpr T infinity = std::numeric_limits<T>::infinity();
-    V lows[strips], highs[strips];
-    std::memcpy(lows, low, sizeof lows);
-    std::memcpy(highs, high, sizeof highs);
-    auto bad = lows[0] != lows[0];
-    for (int64_t i = 0; i < rows; ++i, x += stride)
-        for (int s = 0; s < strips; ++s) {
-            V value;
-            std::memcpy(&value, x + s * (sizeof(V) / sizeof(T)), sizeof value);
-            lows[s] = value < lows[s] ? value : lows[s];
-            highs[s] = value > highs[s] ? value : highs[s];
-            bad |= value != value;
-        }
-    for (int s = 0; s < strips; ++s) bad |= (lows[s] == -infinity) | (highs[s] == infinity);
-    std::memcpy(low, lows, sizeof lows);
-    std::memcpy(high, highs, sizeof highs);
-    return !any(bad);
+// Lowers `low` and raises `high`, of the columns of one V, a scalar or a vector, to the values of
+// `rows` rows; returns where a value was not finite.
+template <class V, int rows, class T>
+[[gnu::always_inline]] inline auto widen(const T *x, int64_t stride, T *low, T *high) {
+    V lows, highs;
+    std::memcpy(&lows, low, sizeof lows);
+    std::memcpy(&highs, high, sizeof highs);
+    auto bad = lows != lows;
+    for (int r = 0; r < rows; ++r) {
+        V value;
+        std::memcpy(&value, x + r * stride, sizeof value);
+        lows = value < lows ? value : lows;
+        highs = value > highs ? value : highs;
+        // Of NaN and infinities the difference is NaN; comparisons pass over NaN.
+        bad |= value - value != T(0);
+    }
+    std::memcpy(low, &lows, sizeof lows);
+    std::memcpy(high, &highs, sizeof highs);
+    return bad;
 }
 
+// Running extremes of `width` columns; returns whether all values were finite. Rows are read whole,
+// a few at a time, which is as memory sends them: extremes come from the first-level cache.
 template <class T>
 bool scan_strip(const T *x, int64_t stride, int64_t rows, int64_t width, T *low, T *high) {
     typedef T Vector __attribute__((vector_size(vector_bytes)));
-    constexpr int64_t one = vector_bytes / sizeof(T), four = 4 * one;
-    bool finite = true;
-    int64_t j = 0;
-    for (; j + four <= width; j += four)
-        finite &= scan_strips<Vector, 4>(x + j, stride, rows, low + j, high + j);
-    for (; j + one <= width; j += one)
-        finite &= scan_strips<Vector, 1>(x + j, stride, rows, low + j, high + j);
-    for (; j < width; ++j) finite &= scan_strips<T, 1>(x + j, stride, rows, low + j, high + j);
-    return finite;
+    constexpr int64_t one = vector_bytes / sizeof(T);
+    auto bad = Vector{} != Vector{};
+    bool is_finite = true;
+    const auto scan_rows = [&]<int count>(std::integral_constant<int, count>) {
+        int64_t j = 0;
+        for (; j + one <= width; j += one)
+            bad |= widen<Vector, count>(x + j, stride, low + j, high + j);
+        for (; j < width; ++j)
+            is_finite &= !widen<T, count>(x + j, stride, low + j, high + j);
+        x += count * stride;
+        rows -= count;
+    };
+    while (rows >= 4) scan_rows(std::integral_constant<int, 4>{});
+    while (rows > 0) scan_rows(std::integral_constant<int, 1>{});
+    return is_finite & !any(bad);
 }
 
 // Running extremes of `columns` columns whose rows may be folded: `fold` rows without a gap between
@@ -95,11 +100,13 @@ struct Extremes {
     }
 };
 
-// The least fold that fills four vectors, or several times four, without a rest.
+// Two vectors of values: rows that are shorter are folded.
+template <class T> inline constexpr int64_t kFoldedValues = 2 * vector_bytes / sizeof(T);
+
+// The least fold that fills two vectors, or several times two, without a rest.
 template <class T>
 int64_t even_fold(int64_t columns) {
-    constexpr int64_t values = 4 * vector_bytes / sizeof(T);
-    return values / std::gcd(columns, values);
+    return kFoldedValues<T> / std::gcd(columns, kFoldedValues<T>);
 }
 
 template <class T>
@@ -133,7 +140,7 @@ int64_t column_range(const Matrix<T> &x, double *minimum, double *maximum) {
     if (x.row_stride == 1 && x.column_stride != 1)
         return long_column_range(x, minimum, maximum);
     const bool gapless =
-        x.column_stride == 1 && x.row_stride == x.columns && x.columns < 64;
+        x.column_stride == 1 && x.row_stride == x.columns && x.columns < kFoldedValues<T>;
     Extremes<T> extremes(x.columns, gapless ? even_fold<T>(x.columns) : 1);
     int64_t bad_row = -1;
     for_each_strip(x, [&](const Strip<T> &strip) {

@@ -82,19 +82,22 @@ class _Factor:
 def _pivoted_cholesky(A: Float64Array) -> _Factor:
     """The Cholesky factor of A, whose diagonal is ones or zeros, up to its numerical rank."""
     n = len(A)
+    least = 16 * n * np.finfo(np.float64).eps
     upper = np.zeros((n, n))
     left = A.diagonal().copy()
+    is_left = np.ones(n, dtype=bool)
     pivots: list[int] = []
-    while len(pivots) < n and left.max() > 16 * n * np.finfo(np.float64).eps:
-        pivot, done = int(left.argmax()), len(pivots)
-        row = A[pivot] - (upper[:done] * upper[:done, pivot, None]).sum(axis=0)
-        row /= np.sqrt(left[pivot])
-        row[pivots] = 0.0
-        row[pivot] = np.sqrt(left[pivot])
-        upper[done] = row
+    for done, row in enumerate(upper):
+        pivot = int(left.argmax())
+        if not left[pivot] > least:
+            break
+        root = np.sqrt(left[pivot])
+        is_left[pivot] = False
+        found = (upper[:done] * upper[:done, pivot, None]).sum(axis=0)
+        row[:] = np.where(is_left, (A[pivot] - found) / root, 0.0)
+        row[pivot] = root
         pivots.append(pivot)
-        left -= row * row
-        left[pivots] = 0.0
+        left = (left - row * row) * is_left
     return _Factor(np.ascontiguousarray(upper[: len(pivots)].T), np.array(pivots, dtype=np.int64))
 
 
