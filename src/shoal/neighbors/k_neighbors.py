@@ -121,7 +121,8 @@ class KNeighbors(NeighborModel):
         if (found.rows == NO_ROW).any():
             raise DataError(
                 f"Expected n_neighbors <= n_samples_fit, but n_neighbors = {n_neighbors} and "
-                "rows with missing values were dropped: too few are left."
+                "rows with missing values were dropped, or a sparse metric='precomputed' does not "
+                "store as many distances: too few are left. Ask for fewer."
             )
         return found
 

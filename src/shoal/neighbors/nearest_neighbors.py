@@ -39,14 +39,22 @@ class NearestNeighbors(KNeighbors, RadiusNeighbors):
         misses neighbours in others; `shoal.neighbors.recall` tells how many. There are about as
         many groups as a group has rows, 1024 at most. None: exact.
     metric : str or callable, default="minkowski"
-        ``"euclidean"``, ``"sqeuclidean"``, ``"cosine"`` (1 - cos), ``"inner_product"`` (its
-        opposite: the largest come first), ``"manhattan"``, ``"chebyshev"``, ``"minkowski"``,
-        ``"hamming"``, ``"haversine"``, or a function of two rows. The first four run at the speed
-        of a matrix product, the others at that of SciPy.
+        ``"euclidean"``, ``"sqeuclidean"``, ``"cosine"`` (1 - cos) and ``"inner_product"`` (its
+        opposite: the largest come first) run at the speed of a matrix product. These run at that
+        of SciPy, by its definitions: ``"manhattan"``, ``"chebyshev"``, ``"minkowski"``,
+        ``"seuclidean"``, ``"mahalanobis"``, ``"hamming"``, ``"canberra"``, ``"braycurtis"``,
+        ``"correlation"``; of features that are true where they are not 0, ``"jaccard"``,
+        ``"dice"``, ``"rogerstanimoto"``, ``"russellrao"``, ``"sokalsneath"``, ``"yule"``; a
+        function of two rows; and by scikit-learn ``"haversine"``. A distance that is not defined,
+        as the correlation with a constant row, counts as infinite. With ``"precomputed"`` fit
+        takes the square matrix of distances between the rows, and queries are their distances to
+        these; of a sparse matrix, only stored ones are of neighbours.
     p : float, default=2
-        Power of ``"minkowski"``: 2 is euclidean.
+        Power of ``"minkowski"``, above 0: 2 is euclidean.
     metric_params : dict, default=None
-        More arguments of the metric.
+        Arguments of the metric: ``V``, variances of the features, of ``"seuclidean"``; ``VI``, the
+        inverse of a covariance, of ``"mahalanobis"``; ``w``, weights of the features, of SciPy's
+        others; or those of the function.
     n_jobs : int, default=None
         Accepted for scikit-learn's sake: the engine decides on threads and workers.
 
@@ -90,7 +98,9 @@ class NearestNeighbors(KNeighbors, RadiusNeighbors):
     rows that a bound on the rounding error cannot rule out are compared in float64.
 
     Unlike scikit-learn's, float32 data give the neighbours that float64 arithmetic finds; ties go
-    to the lower row; rows can be added (`partial_fit`) and taken away (`forget`).
+    to the lower row; rows can be added (`partial_fit`) and taken away (`forget`), but not of a
+    precomputed matrix. Rows with missing values are refused or dropped, so there is no
+    ``"nan_euclidean"``.
 
     References
     ----------
