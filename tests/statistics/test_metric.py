@@ -45,6 +45,7 @@ def test_scikit_learns_names(name, p, parameters, expected):
         ("minkowski", 2, {"q": 1}, "no parameter 'q' in metric_params; it has 'p', 'w'"),
         ("mahalanobis", 2, {"V": np.eye(2)}, "no parameter 'V' in metric_params; it has 'VI'"),
         ("mahalanobis", 2, None, "needs metric_params={'VI': ...}: the inverse of a covariance"),
+        ("minkowski", 2, 3, "metric_params=3: it is a dict or None"),
         ("seuclidean", 2, None, "needs metric_params={'V': ...}: the variance of each feature"),
     ],
 )

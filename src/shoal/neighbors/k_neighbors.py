@@ -136,7 +136,7 @@ class KNeighbors(NeighborModel):
         """`n_neighbors`, or that of the constructor, if there are as many rows."""
         k = self.n_neighbors if n_neighbors is None else n_neighbors
         if isinstance(k, bool) or not isinstance(k, Integral):
-            raise TypeError(f"n_neighbors does not take {type(k)} value, enter integer value")
+            raise ParameterError(f"n_neighbors does not take {type(k)} value, enter integer value")
         k = int(k)
         if k <= 0:
             raise ParameterError(f"Expected n_neighbors > 0. Got {k}")

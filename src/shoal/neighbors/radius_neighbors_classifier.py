@@ -204,7 +204,7 @@ class RadiusNeighborsClassifier(VotingClassifier, RadiusNeighbors):
             )
         for one, kind in zip(labels, classes, strict=True):
             if np.ndim(one) or (np.asarray(one).dtype.kind in "US") != (kind.dtype.kind in "USO"):
-                raise TypeError(
+                raise ParameterError(
                     f"The outlier_label of classes {kind} is supposed to be a scalar of their "
                     f"kind, but got {one!r}."
                 )

@@ -70,6 +70,8 @@ class Metric:
     @classmethod
     def of(cls, name: Any, p: float, parameters: Mapping[str, Any] | None) -> "Metric":
         """The metric that scikit-learn's ``metric``, ``p`` and ``metric_params`` mean."""
+        if not isinstance(parameters, Mapping | None):
+            raise ParameterError(f"metric_params={parameters!r}: it is a dict or None.")
         if callable(name):
             return cls(name, dict(parameters or {}))
         parameters = {key: one for key, one in (parameters or {}).items() if one is not None}
