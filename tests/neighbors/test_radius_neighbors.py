@@ -58,3 +58,13 @@ def test_radii_that_are_none(radius):
 def test_opposites_of_inner_products_may_be_negative():
     model = NearestNeighbors(metric="inner_product").fit([[1.0], [2.0]])
     assert model.radius_neighbors([[3.0]], -6)[1][0].tolist() == [1]
+
+
+@pytest.mark.parametrize("algorithm", ["brute", "kd_tree", "partition"])
+@pytest.mark.parametrize("metric", ["euclidean", "sqeuclidean", "cosine"])
+def test_a_row_at_the_very_radius_is_within_it(algorithm, metric):
+    model = NearestNeighbors(n_neighbors=3, algorithm=algorithm, metric=metric).fit(blobs(200))
+    queries = blobs(50, seed=1)
+    distances, rows = model.kneighbors(queries)
+    for query, reach, expected in zip(queries[:, None], distances[:, -1], rows, strict=True):
+        assert model.radius_neighbors(query, reach)[1][0].tolist() == sorted(expected)

@@ -83,6 +83,13 @@ def test_reduced_is_the_inverse_of_distances(name):
     assert metric.distances(np.array([metric.reduced(0.75)])).tolist() == [0.75]
 
 
+@pytest.mark.parametrize("root", [0.0, 5e-324, 1e-160, 0.1, 0.3, 1.0, 3.0, 1e10, 1e153, np.inf])
+def test_the_square_of_a_radius_is_the_largest_whose_root_is_within(root):
+    square = Metric("euclidean").reduced(root)
+    assert np.sqrt(square) <= root
+    assert square == np.inf or np.sqrt(np.nextafter(square, np.inf)) > root
+
+
 def test_pairwise_of_each_metric():
     Q, X = np.array([[0.0, 0.0], [1.0, 2.0]]), np.array([[3.0, -4.0]])
     assert Metric("manhattan").pairwise(Q, X).tolist() == [[7.0], [8.0]]

@@ -126,9 +126,9 @@ class Metric:
         return reduced / 2 if self.name == "cosine" else reduced
 
     def reduced(self, distance: float) -> float:
-        """What the tile works with for a distance."""
+        """The largest of what the tile works with that is at most this distance."""
         if self.name == "euclidean":
-            return distance * distance
+            return _square_within(distance)
         return 2 * distance if self.name == "cosine" else distance
 
     def pairwise(self, queries: AnyArray, rows: AnyArray) -> Float64Array:
@@ -145,6 +145,19 @@ class Metric:
             queries, rows = queries != 0, rows != 0
         distances = np.asarray(cdist(queries, rows, name, **self.parameters), dtype=np.float64)
         return np.where(np.isnan(distances), np.inf, distances)
+
+
+def _square_within(root: float) -> float:
+    """The largest number whose square root, as rounded, is at most `root`, which is not negative.
+
+    That is a little more than the square of `root`: roots of several numbers round to one.
+    """
+    square = np.float64(root * root)
+    while np.sqrt(square) > root:
+        square = np.nextafter(square, 0)
+    while np.isfinite(square) and np.sqrt(np.nextafter(square, np.inf)) <= root:
+        square = np.nextafter(square, np.inf)
+    return float(square)
 
 
 def _check_name(name: Any) -> None:
