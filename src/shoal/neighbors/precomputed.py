@@ -45,10 +45,9 @@ class Precomputed(Index):
         return cls(database, metric)
 
     def query(self, queries: AnyArray, n_neighbors: int) -> Neighbors:
-        distances = _checked(queries)
-        rows = np.argsort(distances, axis=1, kind="stable")[:, :n_neighbors]
-        distances = np.take_along_axis(distances, rows, axis=1).astype(np.float64)
-        return Neighbors(distances, np.where(np.isinf(distances), NO_ROW, rows))
+        none = Neighbors.none(len(queries), n_neighbors)
+        found = none.nearer(_checked(queries), np.arange(queries.shape[1]))
+        return Neighbors(found.distances, np.where(np.isinf(found.distances), NO_ROW, found.rows))
 
     def query_radius(self, queries: AnyArray, radius: float) -> Pairs:
         found, rows = np.nonzero((_checked(queries) <= radius) & np.isfinite(queries))

@@ -144,7 +144,8 @@ class Metric:
         if name in _TRUTH_METRICS:
             queries, rows = queries != 0, rows != 0
         distances = np.asarray(cdist(queries, rows, name, **self.parameters), dtype=np.float64)
-        return np.where(np.isnan(distances), np.inf, distances)
+        distances[np.isnan(distances)] = np.inf
+        return distances
 
 
 def _square_within(root: float) -> float:
