@@ -8,6 +8,7 @@ from shoal import open_dataset
 from shoal.cli.neighbors import Algorithm, Metric
 from shoal.neighbors import NearestNeighbors
 from shoal.neighbors.choice import ALGORITHMS
+from shoal.statistics.metric import NAMES
 from shoal.statistics.metric import Metric as AnyMetric
 
 
@@ -75,6 +76,9 @@ def test_names_are_those_of_the_api():
     assert tuple(Algorithm) == ALGORITHMS
     for name in Metric:
         assert AnyMetric.of(name.value, 2, None).name == name.value
+    # These need more than a name.
+    others = {"minkowski", "seuclidean", "mahalanobis", "precomputed"}
+    assert {name.value for name in Metric} == set(NAMES) - others
 
 
 def test_dropped_rows_are_no_ones_neighbours(shoal_command, rows, out):

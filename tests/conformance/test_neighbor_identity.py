@@ -109,6 +109,28 @@ def test_any_problem(
         assert found(table, asked, **parameters) == reference
 
 
+METRICS = {
+    "mahalanobis": {"VI": np.eye(5) + 0.1},
+    "minkowski": {"w": np.arange(5.0), "p": 3},
+    "correlation": {},
+    "jaccard": {},
+}
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+@pytest.mark.parametrize("metric", METRICS)
+def test_metrics_by_scipy_on_both_engines(X, queries, tmp_path, clusters, metric):
+    X, queries = np.maximum(X[:2_100] - 3, 0), np.maximum(queries[:40] - 3, 0)
+    files = write_files(tmp_path / "few", X, 3)
+    parameters = {"metric": metric, "metric_params": METRICS[metric]}
+    with LocalEngine(n_threads=1):
+        expected = found(X, queries, **parameters)
+    with LocalEngine(n_threads=3, memory="20MB"):
+        assert found(files, queries, **parameters) == expected
+    with shoal.DaskEngine(clusters(2)):
+        assert found(files, queries, **parameters) == expected
+
+
 PREDICT_IN_A_PROCESS = """
 import sys
 import numpy as np

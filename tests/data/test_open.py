@@ -312,6 +312,8 @@ def test_unusable_roles():
         open_dataset(X, sample_weight=["a", "b", "c"])
     with pytest.raises(DataError, match=r"Complex data not supported"):
         open_dataset(X, target=np.ones(3, dtype=complex))
+    with pytest.raises(DataError, match=r"give y\.toarray\(\)"):
+        open_dataset(X, target=sparse.csr_array(np.eye(3)))
     with pytest.raises(DataError, match=r"should be a 1d array"):
         open_dataset(X, target=np.ones((3, 1, 1)))
     with pytest.raises(SchemaError, match=r"must be numbers, not complex128"):

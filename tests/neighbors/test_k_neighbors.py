@@ -55,7 +55,7 @@ def test_too_many_neighbours():
         model.forget([0, 1, 2]).kneighbors(blobs(2))
     with pytest.raises(ParameterError, match=r"Expected n_neighbors > 0\. Got -1"):
         model.kneighbors(blobs(2), -1)
-    with pytest.raises(TypeError, match="enter integer value"):
+    with pytest.raises(ParameterError, match="enter integer value"):
         model.kneighbors(blobs(2), 1.5)
 
 

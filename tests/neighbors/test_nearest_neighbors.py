@@ -10,9 +10,11 @@ from tests.neighbors.rows import blobs, nearest, ties
 from shoal.neighbors import (
     KNeighborsClassifier,
     KNeighborsRegressor,
+    KNeighborsTransformer,
     NearestNeighbors,
     RadiusNeighborsClassifier,
     RadiusNeighborsRegressor,
+    RadiusNeighborsTransformer,
 )
 
 DATASETS = {
@@ -32,6 +34,8 @@ DATASETS = {
         KNeighborsRegressor(),
         RadiusNeighborsClassifier(),
         RadiusNeighborsRegressor(),
+        KNeighborsTransformer(),
+        RadiusNeighborsTransformer(),
     ]
 )
 def test_scikit_learns_contract(estimator, check):

@@ -249,7 +249,8 @@ def test_bad_parameters():
     for parameters, error, message in [
         ({"algorithm": "ball"}, ValueError, "'algorithm' parameter of NearestNeighbors must be"),
         ({"leaf_size": 0}, ValueError, "'leaf_size'"),
-        ({"p": 0.5}, ValueError, "'p'"),
+        ({"p": 0}, ValueError, "'p'"),
+        ({"p": 0, "metric": "euclidean"}, ValueError, "'p'"),
         ({"n_probe": 0, "algorithm": "partition"}, ValueError, "'n_probe'"),
         ({"n_probe": 1.5, "algorithm": "partition"}, TypeError, "'n_probe'"),
         ({"n_probe": 3}, ParameterError, "n_probe=3 is for algorithm='partition'"),

@@ -5,6 +5,7 @@ import pytest
 import sklearn.neighbors
 from tests.neighbors.rows import blobs
 
+from shoal.exceptions import ParameterError
 from shoal.neighbors import NearestNeighbors
 from shoal.testing.bits import bits
 
@@ -44,3 +45,26 @@ def test_queries_without_a_row_in_reach():
     distances, rows = model.radius_neighbors(np.full((2, 4), 1e3))
     assert [len(one) for one in (*distances, *rows)] == [0, 0, 0, 0]
     assert model.radius_neighbors_graph(np.full((2, 4), 1e3)).nnz == 0
+
+
+@pytest.mark.parametrize("radius", [-1, np.nan, "1", True])
+def test_radii_that_are_none(radius):
+    model = NearestNeighbors().fit(blobs())
+    for search in (model.radius_neighbors, model.radius_neighbors_graph):
+        with pytest.raises(ParameterError, match=f"radius must be .* at least 0. Got {radius!r}"):
+            search(blobs(2), radius)
+
+
+def test_opposites_of_inner_products_may_be_negative():
+    model = NearestNeighbors(metric="inner_product").fit([[1.0], [2.0]])
+    assert model.radius_neighbors([[3.0]], -6)[1][0].tolist() == [1]
+
+
+@pytest.mark.parametrize("algorithm", ["brute", "kd_tree", "partition"])
+@pytest.mark.parametrize("metric", ["euclidean", "sqeuclidean", "cosine"])
+def test_a_row_at_the_very_radius_is_within_it(algorithm, metric):
+    model = NearestNeighbors(n_neighbors=3, algorithm=algorithm, metric=metric).fit(blobs(200))
+    queries = blobs(50, seed=1)
+    distances, rows = model.kneighbors(queries)
+    for query, reach, expected in zip(queries[:, None], distances[:, -1], rows, strict=True):
+        assert model.radius_neighbors(query, reach)[1][0].tolist() == sorted(expected)

@@ -44,5 +44,5 @@ def test_bad_labels_of_outliers():
     X, y = blobs(), np.arange(300) % 3
     with pytest.raises(ParameterError, match="inconsistent with the output length"):
         RadiusNeighborsClassifier(outlier_label=[1, 2]).fit(X, y)
-    with pytest.raises(TypeError, match="supposed to be a scalar"):
+    with pytest.raises(ParameterError, match="supposed to be a scalar"):
         RadiusNeighborsClassifier(outlier_label="x").fit(X, y)

@@ -37,6 +37,15 @@ def test_added_and_removed():
         found.add(of([[1, 2]]))
 
 
+def test_text_is_not_added_to_numbers_nor_numbers_to_text():
+    with pytest.raises(DataError, match="y is of <U1, but the model's targets are of int64"):
+        of([1, 2]).add(of(["a"]))
+    with pytest.raises(DataError, match="Give all as text or all as numbers"):
+        of(["a"]).add(of([1.5]))
+    assert of(["a"]).add(of(["bcd"])).values.tolist() == [["a"], ["bcd"]]
+    assert of([1]).add(of([0.5])).values.tolist() == [[1.0], [0.5]]
+
+
 def test_bad_targets():
     with pytest.raises(DataError, match="requires y to be passed"):
         Targets.of(open_dataset(np.ones((2, 1))))

@@ -13,7 +13,13 @@ from tests.semi_supervised.rows import blobs, parquet
 from shoal import LocalEngine, load_model, open_dataset, save_model
 from shoal.callbacks import FitListener, IterationEnded
 from shoal.data.dataset import Dataset
-from shoal.exceptions import DataError, MemoryBudgetError, ModelFileError, NonFiniteError
+from shoal.exceptions import (
+    DataError,
+    MemoryBudgetError,
+    ModelFileError,
+    NonFiniteError,
+    ParameterError,
+)
 from shoal.semi_supervised import LabelPropagation, LabelSpreading, LabelSpreadingRegressor
 from shoal.testing.bits import bits
 
@@ -126,9 +132,9 @@ def test_parameters_without_sense(model, parameters, message):
 
 
 @pytest.mark.parametrize("model", [LabelSpreading, LabelSpreadingRegressor])
-@pytest.mark.parametrize("alpha", [0, 1, -0.5, 1.5])
+@pytest.mark.parametrize("alpha", [0, 1, -0.5, 1.5, None, "half", True, np.nan])
 def test_alpha_lies_between_0_and_1(model, alpha):
-    with pytest.raises(ValueError, match="alpha"):
+    with pytest.raises(ParameterError, match=r"'alpha' .* in the range \(0, 1\)\. Got"):
         model(alpha=alpha).fit(X, targets(model))
 
 

@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.statistics.rows import FORMS, blobs, fold, forms
 
 from shoal import open_dataset
 from shoal.statistics.metric import Metric
-from shoal.statistics.nearest_rows import NO_ROW, NearestRows, middle
+from shoal.statistics.nearest_rows import NO_ROW, NearestRows, Neighbors, middle
 from shoal.testing import check_statistic
 
 
@@ -69,6 +71,36 @@ def test_fewer_rows_than_neighbours():
         found = fold(NearestRows(X[:1], 5, Metric(name), 10), open_dataset(X), 2)
         assert found.rows.tolist() == [[10, 11, 12, NO_ROW, NO_ROW]]
         assert found.distances.tolist() == [[0, 1, 4 if name == "euclidean" else 2, np.inf, np.inf]]
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    k=st.integers(1, 9),
+    n_values=st.sampled_from([1, 2, 5, 1000]),
+    widths=st.lists(st.integers(1, 30), min_size=1, max_size=5),
+)
+def test_nearer_is_a_sort_whatever_comes_first(seed, k, n_values, widths):
+    generator = np.random.default_rng(seed)
+    values = np.append(np.arange(n_values, dtype=float), np.inf)
+    starts = np.cumsum([0, *widths])
+    distances = generator.choice(values, (4, starts[-1]))
+    found = Neighbors.none(4, k)
+    for part in generator.permutation(len(widths)):
+        numbers = np.arange(starts[part], starts[part + 1])
+        found = found.nearer(distances[:, numbers], numbers)
+    order = np.argsort(distances, axis=1, kind="stable")[:, :k]
+    n_found = order.shape[1]
+    np.testing.assert_array_equal(found.rows[:, :n_found], order)
+    expected = np.take_along_axis(distances, order, axis=1)
+    np.testing.assert_array_equal(found.distances[:, :n_found], expected)
+    assert (found.rows[:, n_found:] == NO_ROW).all()
+
+
+def test_pairs_in_any_order():
+    pairs = np.array([[1, 0, 1, 1], [9, 5, 2, 7], [3.0, 1.0, 3.0, 3.0]])
+    found = Neighbors.of_pairs(*pairs[:2].astype(np.int64), pairs[2], (3, 2))
+    assert found.rows.tolist() == [[5, NO_ROW], [2, 7], [NO_ROW, NO_ROW]]
+    assert found.distances.tolist() == [[1, np.inf], [3, 3], [np.inf, np.inf]]
 
 
 def test_middle_is_finite():

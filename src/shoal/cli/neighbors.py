@@ -34,7 +34,16 @@ class Metric(StrEnum):
     INNER_PRODUCT = "inner_product"
     MANHATTAN = "manhattan"
     CHEBYSHEV = "chebyshev"
+    CANBERRA = "canberra"
+    BRAYCURTIS = "braycurtis"
+    CORRELATION = "correlation"
     HAMMING = "hamming"
+    JACCARD = "jaccard"
+    DICE = "dice"
+    ROGERS_TANIMOTO = "rogerstanimoto"
+    RUSSELL_RAO = "russellrao"
+    SOKAL_SNEATH = "sokalsneath"
+    YULE = "yule"
     HAVERSINE = "haversine"
 
 

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
+from scipy import sparse
 
 from shoal._typing import AnyArray, Float64Array
 from shoal.data.arrays import ArraySource
@@ -269,6 +270,8 @@ def _values(values: Any) -> AnyArray | None:
     """The values of a target given whole."""
     if values is None:
         return None
+    if sparse.issparse(values):
+        raise DataError("A sparse y was passed, but a dense array is needed: give y.toarray().")
     array = missing_as_none(np.asarray(values))
     if array.dtype.kind == "c":
         raise DataError("Complex data not supported: the target is complex.")

@@ -37,12 +37,6 @@ def measured(queries: AnyArray, rows: AnyArray, which: Int64Array, places: Int64
 
 def nearest_of(pairs: Pairs, n_queries: int, n_neighbors: int, metric: Metric) -> Neighbors:
     """The nearest rows of each query among pairs with squared distances."""
-    order = np.lexsort((pairs.rows, pairs.distances, pairs.queries))
-    queries = pairs.queries[order]
-    rank = np.arange(len(queries)) - np.searchsorted(queries, queries)
-    taken = rank < n_neighbors
-    nearest = Neighbors.none(n_queries, n_neighbors)
-    place = queries[taken], rank[taken]
-    nearest.distances[place] = metric.distances(pairs.distances[order][taken])
-    nearest.rows[place] = pairs.rows[order][taken]
-    return nearest
+    found = pairs.queries, pairs.rows, pairs.distances
+    nearest = Neighbors.of_pairs(*found, (n_queries, n_neighbors))
+    return Neighbors(metric.distances(nearest.distances), nearest.rows)

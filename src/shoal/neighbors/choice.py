@@ -13,6 +13,7 @@ from shoal.neighbors.grouped_rows import GroupedRows
 from shoal.neighbors.hnsw import HNSW
 from shoal.neighbors.index import Index
 from shoal.neighbors.kd_tree import KdTree
+from shoal.neighbors.precomputed import Precomputed
 from shoal.statistics.metric import Metric
 
 _KINDS: tuple[type[Index], ...] = (Brute, KdTree, GroupedRows, HNSW)
@@ -53,6 +54,8 @@ def build_index(
             f"n_probe={n_probe} is for algorithm='partition', which has groups to probe, not for "
             f"{algorithm!r}. Set one of them."
         )
+    if metric.name == "precomputed" and algorithm in {"auto", Precomputed.name}:
+        return Precomputed.build(database, metric)
     if algorithm != "auto":
         index = _grouping() if algorithm == GroupIndex.name else _INDEXES[algorithm]
         return index.build(database, metric, leaf_size=leaf_size, n_probe=n_probe)

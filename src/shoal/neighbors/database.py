@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from shoal._typing import AnyArray, Int64Array
+from shoal._typing import AnyArray, Int64Array, Matrix
 from shoal.data.block import Block
 from shoal.data.dataset import Dataset
 from shoal.data.open import open_dataset
@@ -157,7 +157,7 @@ class Database:
         """All rows as queries, so many at a time; row numbers are those of this database."""
         typed = self.typed(metric.dtype(self.dtype), metric)
         for part, start in zip(typed, self._starts, strict=False):
-            for block in query_batches(part, row_bytes):
+            for block in query_batches(part, row_bytes, metric.absent):
                 yield from self._numbered(block, start)
 
     def dense(self, metric: Metric) -> tuple[AnyArray, Int64Array]:
@@ -254,17 +254,24 @@ def places_without(removed: Int64Array, rows: Int64Array) -> Int64Array:
     return np.union1d(removed, rows + np.searchsorted(numbers, rows, side="right"))
 
 
-def query_batches(dataset: Dataset, row_bytes: int) -> Iterator[Block]:
+def query_batches(dataset: Dataset, row_bytes: int, absent: float = 0.0) -> Iterator[Block]:
     """The rows of `dataset` in order, dense and C-contiguous, so many at a time.
 
-    `row_bytes` is what will be found for each by a thread.
+    `row_bytes` is what will be found for each by a thread, `absent` what sparse rows do not store.
     """
     width = 2 * dataset.dtype.itemsize * dataset.n_features
     max_rows = max(64, _batch_bytes() // (width + row_bytes))
     for cell in dataset.cells:
         for block in dataset.read(cell, min(max_rows, cell.n_rows)):
-            X = block.X if isinstance(block.X, np.ndarray) else block.X.toarray()
-            yield replace(block, X=np.ascontiguousarray(X))
+            yield replace(block, X=np.ascontiguousarray(_dense(block.X, absent)))
+
+
+def _dense(X: Matrix, absent: float) -> AnyArray:
+    if isinstance(X, np.ndarray):
+        return X
+    dense = np.full(X.shape, absent, dtype=X.dtype)
+    dense[np.repeat(np.arange(len(dense)), np.diff(X.indptr)), X.indices] = X.data
+    return dense
 
 
 def _batch_bytes() -> int:

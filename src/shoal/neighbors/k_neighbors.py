@@ -121,7 +121,8 @@ class KNeighbors(NeighborModel):
         if (found.rows == NO_ROW).any():
             raise DataError(
                 f"Expected n_neighbors <= n_samples_fit, but n_neighbors = {n_neighbors} and "
-                "rows with missing values were dropped: too few are left."
+                "rows with missing values were dropped, or a sparse metric='precomputed' does not "
+                "store as many distances: too few are left. Ask for fewer."
             )
         return found
 
@@ -135,7 +136,7 @@ class KNeighbors(NeighborModel):
         """`n_neighbors`, or that of the constructor, if there are as many rows."""
         k = self.n_neighbors if n_neighbors is None else n_neighbors
         if isinstance(k, bool) or not isinstance(k, Integral):
-            raise TypeError(f"n_neighbors does not take {type(k)} value, enter integer value")
+            raise ParameterError(f"n_neighbors does not take {type(k)} value, enter integer value")
         k = int(k)
         if k <= 0:
             raise ParameterError(f"Expected n_neighbors > 0. Got {k}")

@@ -23,7 +23,8 @@ class KNeighborsRegressor(AveragingRegressor, KNeighbors):
     n_neighbors : int, default=5
     weights : {"uniform", "distance"} or callable, default="uniform"
         What neighbours count for: the same; :math:`1 / d`, where neighbours at distance 0 leave
-        nothing to others; or what a function makes of an array of distances.
+        nothing to others; or what a function makes of an array of distances, a finite number of
+        each.
     algorithm : {"auto", "brute", "kd_tree", "partition", "hnsw"}, default="auto"
         As for `NearestNeighbors`.
     leaf_size : int, default=30

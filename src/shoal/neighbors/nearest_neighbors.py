@@ -1,16 +1,14 @@
 """Neighbours without a target."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, Self
+from collections.abc import Callable
+from typing import Any
 
-from shoal._typing import Int64Array
-from shoal.data.dataset import Dataset
 from shoal.neighbors.k_neighbors import KNeighbors
 from shoal.neighbors.radius_neighbors import RadiusNeighbors
-from shoal.neighbors.targets import Targets
+from shoal.neighbors.unsupervised_neighbors import UnsupervisedNeighbors
 
 
-class NearestNeighbors(KNeighbors, RadiusNeighbors):
+class NearestNeighbors(UnsupervisedNeighbors, KNeighbors, RadiusNeighbors):
     r"""The rows nearest to queries, exact, among data of any size.
 
     The neighbours of a query :math:`q` are the rows :math:`x_i` of the smallest pairs
@@ -39,14 +37,22 @@ class NearestNeighbors(KNeighbors, RadiusNeighbors):
         misses neighbours in others; `shoal.neighbors.recall` tells how many. There are about as
         many groups as a group has rows, 1024 at most. None: exact.
     metric : str or callable, default="minkowski"
-        ``"euclidean"``, ``"sqeuclidean"``, ``"cosine"`` (1 - cos), ``"inner_product"`` (its
-        opposite: the largest come first), ``"manhattan"``, ``"chebyshev"``, ``"minkowski"``,
-        ``"hamming"``, ``"haversine"``, or a function of two rows. The first four run at the speed
-        of a matrix product, the others at that of SciPy.
+        ``"euclidean"``, ``"sqeuclidean"``, ``"cosine"`` (1 - cos) and ``"inner_product"`` (its
+        opposite: the largest come first) run at the speed of a matrix product. These run at that
+        of SciPy, by its definitions: ``"manhattan"``, ``"chebyshev"``, ``"minkowski"``,
+        ``"seuclidean"``, ``"mahalanobis"``, ``"hamming"``, ``"canberra"``, ``"braycurtis"``,
+        ``"correlation"``; of features that are true where they are not 0, ``"jaccard"``,
+        ``"dice"``, ``"rogerstanimoto"``, ``"russellrao"``, ``"sokalsneath"``, ``"yule"``; a
+        function of two rows; and by scikit-learn ``"haversine"``. A distance that is not defined,
+        as the correlation with a constant row, counts as infinite. With ``"precomputed"`` fit
+        takes the square matrix of distances between the rows, and queries are their distances to
+        these; of a sparse matrix, only stored ones are of neighbours.
     p : float, default=2
-        Power of ``"minkowski"``: 2 is euclidean.
+        Power of ``"minkowski"``, above 0: 2 is euclidean.
     metric_params : dict, default=None
-        More arguments of the metric.
+        Arguments of the metric: ``V``, variances of the features, of ``"seuclidean"``; ``VI``, the
+        inverse of a covariance, of ``"mahalanobis"``; ``w``, weights of the features, of SciPy's
+        others; or those of the function.
     n_jobs : int, default=None
         Accepted for scikit-learn's sake: the engine decides on threads and workers.
 
@@ -90,7 +96,9 @@ class NearestNeighbors(KNeighbors, RadiusNeighbors):
     rows that a bound on the rounding error cannot rule out are compared in float64.
 
     Unlike scikit-learn's, float32 data give the neighbours that float64 arithmetic finds; ties go
-    to the lower row; rows can be added (`partial_fit`) and taken away (`forget`).
+    to the lower row; rows can be added (`partial_fit`) and taken away (`forget`), but not of a
+    precomputed matrix. Rows with missing values are refused or dropped, so there is no
+    ``"nan_euclidean"``.
 
     References
     ----------
@@ -131,47 +139,3 @@ class NearestNeighbors(KNeighbors, RadiusNeighbors):
         self.p = p
         self.metric_params = metric_params
         self.n_jobs = n_jobs
-
-    def fit(self, X: Any, y: Any = None, *, features: Sequence[str | int] | None = None) -> Self:
-        """Take the rows to look among.
-
-        Parameters
-        ----------
-        X : path, glob, folder, array-like, sparse matrix, data frame, Dask collection or Dataset
-            Whatever `shoal.open_dataset` takes, of shape (n_rows, n_features).
-        y : ignored
-        features : sequence of str or int, default=None
-            The columns that distances are taken by; all by default.
-
-        Returns
-        -------
-        self
-        """
-        return self._fit_rows(X, None, features)
-
-    def partial_fit(
-        self, X: Any, y: Any = None, *, features: Sequence[str | int] | None = None
-    ) -> Self:
-        """Add rows: the model is that of a fit with all rows so far, to the last bit.
-
-        Parameters
-        ----------
-        X, y, features : as for `fit`
-
-        Returns
-        -------
-        self
-        """
-        return self._add_rows(X, None, features)
-
-    def _start(self, dataset: Dataset) -> None:
-        pass
-
-    def _extend(self, dataset: Dataset) -> None:
-        pass
-
-    def _drop(self, rows: Int64Array) -> None:
-        pass
-
-    def _keep_targets(self, targets: Targets) -> None:
-        pass

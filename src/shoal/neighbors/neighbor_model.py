@@ -143,7 +143,7 @@ class NeighborModel(BaseEstimator, ABC):
             database = self.index_.database
             return database.n_rows, partial(database.batches, self._metric)
         dataset = self.query_dataset(X)
-        return dataset.n_rows, partial(query_batches, dataset)
+        return dataset.n_rows, partial(query_batches, dataset, absent=self._metric.absent)
 
     def query_dataset(self, X: Any) -> Dataset:
         """`X` as queries, of the type that they are compared with the model's rows in."""
@@ -155,11 +155,11 @@ class NeighborModel(BaseEstimator, ABC):
         check_choice(self, "algorithm", ALGORITHMS)
         check_number(self, "leaf_size", 1, integer=True)
         check_number(self, "n_probe", 1, integer=True, optional=True)
-        check_number(self, "p", 1)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.input_tags.pairwise = self.metric == "precomputed"
         return tags
 
 

@@ -1,6 +1,7 @@
 """All rows within a radius of queries."""
 
 from collections.abc import Iterable, Iterator
+from numbers import Real
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from scipy import sparse
 from shoal._typing import AnyArray, Float64Array, Int64Array
 from shoal._validation import check_number
 from shoal.data.block import Block
-from shoal.exceptions import DataError
+from shoal.exceptions import DataError, ParameterError
 from shoal.neighbors.graph_file import write_graph
 from shoal.neighbors.k_neighbors import check_mode
 from shoal.neighbors.neighbor_model import NeighborModel
@@ -63,6 +64,8 @@ class RadiusNeighbors(NeighborModel):
         Raises
         ------
         NotFittedError, DataError, FileError
+        ParameterError
+            `radius` is negative, unless it is of inner products, or no number.
         """
         if out is not None:
             return self._written(out, X, radius, return_distance, sort_results)
@@ -141,15 +144,29 @@ class RadiusNeighbors(NeighborModel):
 
     def _found(self, block: Block, radius: float | None, own: bool) -> Pairs:
         """The neighbours of a batch of queries; of rows of the model, all but themselves."""
-        found = self.index_.query_radius(block.X, self.radius if radius is None else radius)
+        found = self.index_.query_radius(block.X, self._checked_radius(radius))
         if not own:
             return found
         others = found.rows != block.row_numbers[found.queries]
         return Pairs(found.queries[others], found.rows[others], found.distances[others])
 
+    def _checked_radius(self, radius: Any) -> float:
+        """`radius`, or that of the constructor, if rows can be so far away."""
+        radius = self.radius if radius is None else radius
+        is_number = isinstance(radius, Real) and not isinstance(radius, bool)
+        if not is_number or not float(radius) >= self._least_radius:
+            raise ParameterError(
+                f"radius must be a number of at least {self._least_radius}. Got {radius!r}."
+            )
+        return float(radius)
+
+    @property
+    def _least_radius(self) -> float:
+        return -np.inf if self.metric == "inner_product" else 0
+
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        check_number(self, "radius", -np.inf if self.metric == "inner_product" else 0)
+        check_number(self, "radius", self._least_radius)
 
 
 def _by_distance(pairs: Pairs) -> Pairs:

@@ -26,7 +26,8 @@ class RadiusNeighborsClassifier(VotingClassifier, RadiusNeighbors):
     radius : float, default=1.0
     weights : {"uniform", "distance"} or callable, default="uniform"
         What neighbours count for: the same; :math:`1 / d`, where neighbours at distance 0 leave
-        nothing to others; or what a function makes of an array of distances.
+        nothing to others; or what a function makes of the array of a query's distances: a finite
+        number for each, as many as there are neighbours.
     algorithm : {"auto", "brute", "kd_tree", "partition", "hnsw"}, default="auto"
         As for `NearestNeighbors`.
     leaf_size : int, default=30
@@ -204,7 +205,7 @@ class RadiusNeighborsClassifier(VotingClassifier, RadiusNeighbors):
             )
         for one, kind in zip(labels, classes, strict=True):
             if np.ndim(one) or (np.asarray(one).dtype.kind in "US") != (kind.dtype.kind in "USO"):
-                raise TypeError(
+                raise ParameterError(
                     f"The outlier_label of classes {kind} is supposed to be a scalar of their "
                     f"kind, but got {one!r}."
                 )

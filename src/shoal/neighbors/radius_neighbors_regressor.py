@@ -24,7 +24,8 @@ class RadiusNeighborsRegressor(AveragingRegressor, RadiusNeighbors):
     radius : float, default=1.0
     weights : {"uniform", "distance"} or callable, default="uniform"
         What neighbours count for: the same; :math:`1 / d`, where neighbours at distance 0 leave
-        nothing to others; or what a function makes of an array of distances.
+        nothing to others; or what a function makes of the array of a query's distances: a finite
+        number for each, as many as there are neighbours.
     algorithm : {"auto", "brute", "kd_tree", "partition", "hnsw"}, default="auto"
         As for `NearestNeighbors`.
     leaf_size : int, default=30

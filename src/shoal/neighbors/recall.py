@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 from shoal.engines.current import current_engine
 from shoal.exceptions import ParameterError
 from shoal.neighbors.brute import Brute
+from shoal.neighbors.choice import build_index
 from shoal.neighbors.k_neighbors import KNeighbors
 from shoal.statistics.keyed_sample import KeyedSample
 from shoal.statistics.purpose import Purpose
@@ -71,5 +72,6 @@ def recall(
     sample = KeyedSample(n_queries, dataset.n_features, dataset.dtype, _SEED, Purpose.RECALL)
     queries = current_engine().fold(dataset, sample).X
     found = index.query(queries, k).distances
-    truth = Brute(index.database, index.metric).query(queries, k).distances
+    exact = build_index(Brute.name, index.database, index.metric, model.leaf_size)
+    truth = exact.query(queries, k).distances
     return float(np.mean(found <= truth[:, -1:]))

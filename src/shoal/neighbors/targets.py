@@ -60,6 +60,13 @@ class Targets:
                 f"y has {other.values.shape[1]} outputs, but the model has "
                 f"{self.values.shape[1]}. Give as many."
             )
+        kinds = self.values.dtype.kind, other.values.dtype.kind
+        # NumPy would make text of the numbers, and other classes of them than before.
+        if (kinds[0] in "US") != (kinds[1] in "US") and "O" not in kinds:
+            raise DataError(
+                f"y is of {other.values.dtype}, but the model's targets are of "
+                f"{self.values.dtype}. Give all as text or all as numbers."
+            )
         return Targets(np.concatenate([self.values, other.values]), self.is_1d)
 
     def remove(self, rows: Int64Array) -> "Targets":

@@ -26,13 +26,7 @@ def neighbor_weights(weights: Weights, distances: Float64Array) -> Float64Array:
     others 0.
     """
     if callable(weights):
-        found = np.asarray(weights(distances), dtype=np.float64)
-        if found.shape != distances.shape:
-            raise ParameterError(
-                f"weights gave an array of shape {found.shape} for distances of shape "
-                f"{distances.shape}. It must give a weight for each."
-            )
-        return found
+        return _called(weights, distances)
     if weights == "distance":
         with np.errstate(divide="ignore"):
             inverse = 1.0 / distances
@@ -49,8 +43,9 @@ def pair_weights(
     """The weight of each pair of a query and a neighbour, which come query by query."""
     if callable(weights):
         ends = np.searchsorted(queries, np.arange(1, n_queries))
-        parts = [np.asarray(weights(part)) for part in np.split(distances, ends)]
-        return np.concatenate(parts).astype(np.float64)
+        # Many a function has no answer for no distances.
+        parts = [part for part in np.split(distances, ends) if len(part)]
+        return np.concatenate([np.empty(0), *(_called(weights, part) for part in parts)])
     if weights == "distance":
         with np.errstate(divide="ignore"):
             inverse = 1.0 / distances
@@ -58,3 +53,20 @@ def pair_weights(
         at_query[queries[np.isinf(inverse)]] = True
         return np.where(at_query[queries], np.isinf(inverse), inverse)
     return np.ones_like(distances)
+
+
+def _called(weights: Callable[[Any], Any], distances: Float64Array) -> Float64Array:
+    """What a function gives as weights, if that is a finite number for each distance."""
+    found = np.asarray(weights(distances))
+    if found.shape != distances.shape or found.dtype.kind not in "biuf":
+        raise ParameterError(
+            f"weights gave an array of {found.dtype} of shape {found.shape} for distances of shape "
+            f"{distances.shape}. It must give a number for each."
+        )
+    if not np.isfinite(found).all():
+        bad = np.argmin(np.isfinite(found))
+        raise ParameterError(
+            f"weights gave {found.flat[bad]} for a distance of {distances.flat[bad]}. It must give "
+            "finite numbers; weights='distance' is 1 / d that also takes distances of 0."
+        )
+    return found.astype(np.float64)

@@ -4,6 +4,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from functools import partial
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -125,12 +126,13 @@ def spread(alpha: float, start: Float64Array) -> Callable[[Float64Array], Float6
 
 
 def check_alpha(estimator: Any) -> None:
-    """Raise TypeError or ParameterError unless ``alpha`` lies between 0 and 1."""
-    check_number(estimator, "alpha", 0)
-    if not 0 < estimator.alpha < 1:
+    """Raise ParameterError unless ``alpha`` lies between 0 and 1."""
+    alpha = estimator.alpha
+    is_number = isinstance(alpha, Real) and not isinstance(alpha, bool)
+    if not is_number or not 0 < float(alpha) < 1:
         raise ParameterError(
             f"The 'alpha' parameter of {type(estimator).__name__} must be a float in the range "
-            f"(0, 1). Got {estimator.alpha!r} instead."
+            f"(0, 1). Got {alpha!r} instead."
         )
 
 

@@ -33,6 +33,39 @@ class Neighbors:
         shape = (n_queries, n_neighbors)
         return cls(np.full(shape, np.inf), np.full(shape, NO_ROW))
 
+    @classmethod
+    def of_pairs(
+        cls,
+        queries: Int64Array,
+        rows: Int64Array,
+        distances: Float64Array,
+        shape: tuple[int, int],
+    ) -> "Neighbors":
+        """The nearest among pairs of a query and a row, for `shape` queries and neighbours."""
+        order = np.lexsort((rows, distances, queries))
+        queries = queries[order]
+        rank = np.arange(len(queries)) - np.searchsorted(queries, queries)
+        taken = rank < shape[1]
+        nearest = cls.none(*shape)
+        place = queries[taken], rank[taken]
+        nearest.distances[place] = distances[order][taken]
+        nearest.rows[place] = rows[order][taken]
+        return nearest
+
+    def nearer(self, distances: Float64Array, numbers: Int64Array) -> "Neighbors":
+        """The nearest of these and of rows at these distances, shape (n_queries, n_rows)."""
+        k = self.rows.shape[1]
+        reach, last = self.distances[:, -1], self.rows[:, -1]
+        if len(numbers) > k and not np.isfinite(reach).all():
+            kth = np.partition(distances, k - 1, axis=1)[:, k - 1]
+            reach, last = np.minimum(reach, kth), np.where(kth < reach, NO_ROW, last)
+        queries, places = np.nonzero(distances <= reach[:, None])
+        rows, near = numbers[places], distances[queries, places]
+        # Most ties with the last neighbour are of later rows.
+        is_nearer = (near < reach[queries]) | (rows < last[queries])
+        found = queries[is_nearer], rows[is_nearer], near[is_nearer]
+        return self.merge(Neighbors.of_pairs(*found, self.rows.shape))
+
     def merge(self, other: "Neighbors") -> "Neighbors":
         """The nearest of both."""
         distances = np.hstack([self.distances, other.distances])
@@ -104,11 +137,7 @@ class NearestRows(Statistic[Neighbors, Neighbors]):
     def _update_by_pairs(self, partial: Neighbors, block: Block) -> Neighbors:
         """`partial` with a block, all of whose distances are taken."""
         for rows, numbers in kept_strips(block, self.removed, 8 * len(self.queries)):
-            distances = self.metric.pairwise(self.queries, rows)
-            # Rows ascend within a strip: a stable sort leaves ties to the lowest.
-            order = np.argsort(distances, axis=1, kind="stable")[:, : self.n_neighbors]
-            nearest = Neighbors(np.take_along_axis(distances, order, axis=1), numbers[order])
-            partial = partial.merge(nearest)
+            partial = partial.nearer(self.metric.pairwise(self.queries, rows), numbers)
         return partial
 
 
