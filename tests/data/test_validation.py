@@ -138,3 +138,13 @@ def test_values_of_a_target():
     np.testing.assert_array_equal(target_role(Estimator(), X, two, multi_output=True), two)
     with pytest.raises(ValueError, match="1d array"):
         target_role(Estimator(), X, two)
+
+
+def test_frames_may_have_the_target_and_the_weight_in_columns():
+    frame = pd.DataFrame(X, columns=["a", "y", "w"])
+    model = Estimator()
+    fit_dataset(model, frame, target="y", sample_weight="w")
+    dataset = predict_dataset(model, frame[["w", "y", "a"]], target="y", sample_weight="w")
+    assert dataset.feature_names == ("a",)
+    with pytest.raises(DataError, match="unseen at fit time"):
+        predict_dataset(model, frame)

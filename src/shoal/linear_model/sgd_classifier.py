@@ -11,6 +11,7 @@ from sklearn.utils.metaestimators import available_if
 from shoal._typing import AnyArray, Float64Array
 from shoal.data.block import Block
 from shoal.data.dataset import Dataset
+from shoal.data.target_classes import without_objects
 from shoal.data.validation import fit_dataset, predict_dataset, target_role
 from shoal.engines.row_values import gathered
 from shoal.exceptions import DataError, ParameterError
@@ -389,7 +390,7 @@ class SGDClassifier(LinearClassifier, SGDModel):
         if classes is None:
             assert known is not None
             return known
-        labels = np.unique(np.asarray(classes))
+        labels = np.unique(without_objects(np.asarray(classes)))
         if known is not None and not np.array_equal(labels, known):
             raise ParameterError(
                 f"classes={classes!r} is not the same as on last call to partial_fit, was: "

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.utils.multiclass import check_classification_targets
 
 from shoal._typing import AnyArray, Float64Array, Int64Array
 from shoal.data.block import Block
 from shoal.data.dataset import Dataset
+from shoal.data.open import given_target
 from shoal.data.validation import predict_dataset
 from shoal.engines.row_values import gathered
 from shoal.exceptions import DataError, NonFiniteError
+from shoal.statistics.classes import check_discrete
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,7 +83,7 @@ class Targets:
 
     def classes(self) -> tuple[list[AnyArray], Int64Array]:
         """The classes of each output, ascending, and which of them each row has."""
-        check_classification_targets(self.values if self.values.shape[1] > 1 else self.values[:, 0])
+        check_discrete(self.values)
         classes, codes = [], np.empty(self.values.shape, dtype=np.int64)
         for output, values in enumerate(self.values.T):
             found, codes[:, output] = np.unique(values, return_inverse=True)
@@ -93,10 +94,19 @@ class Targets:
 def scored_rows(model: Any, X: Any, y: Any) -> tuple[Any, Any]:
     """Rows and the targets to compare predictions with; these may be a column of the rows."""
     if y is not None and not isinstance(y, str):
-        return X, y
+        return X, _known(given_target(y))
     dataset = predict_dataset(model, X, target=y)
     targets = Targets.of(dataset)
     return dataset, targets.shaped(targets.values)
+
+
+def _known(values: AnyArray | None) -> AnyArray | None:
+    """The same values, all of which have to be there."""
+    if values is not None and values.dtype == object and None in values.ravel().tolist():
+        raise NonFiniteError(
+            "Input y contains NaN: a row without a target has no score. Remove it."
+        )
+    return values
 
 
 def _target_of(block: Block) -> Any:

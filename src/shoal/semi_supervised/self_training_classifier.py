@@ -16,6 +16,7 @@ from shoal.callbacks import logger, make_log_visible
 from shoal.data.validation import fit_dataset, predict_dataset, target_role
 from shoal.engines.current import current_engine
 from shoal.exceptions import ParameterError
+from shoal.neighbors.targets import scored_rows
 from shoal.semi_supervised.affinity import require_all
 from shoal.semi_supervised.graph_model import in_memory
 from shoal.semi_supervised.training_rows import HeldRows, StreamedRows, TrainingRows
@@ -181,6 +182,30 @@ class SelfTrainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
         labels : ndarray of shape (n_rows,)
         """
         return self._ask("predict", X)
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Give the share of rows whose label is predicted.
+
+        Memory of the targets and of as many predictions.
+
+        Parameters
+        ----------
+        X : as for `predict`
+        y : array-like of shape (n_rows,), or column name
+            None where `X` is a Dataset with a target.
+        sample_weight : array-like of shape (n_rows,), default=None
+
+        Returns
+        -------
+        accuracy : float
+
+        Raises
+        ------
+        NotFittedError, DataError, FileError
+        """
+        check_is_fitted(self)
+        X, y = scored_rows(self, X, y)
+        return float(super().score(X, y, sample_weight))
 
     @available_if(_estimator_has("predict_proba"))
     def predict_proba(self, X: Any) -> Any:
