@@ -61,7 +61,7 @@ class SelfTrainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
     Attributes
     ----------
     estimator_ : estimator
-        The fitted classifier. `save_model` stores it by itself, but not this one.
+        The fitted classifier.
     classes_ : ndarray of shape (n_classes,)
         The labels, sorted.
     transduction_ : ndarray of shape (n_rows,)
