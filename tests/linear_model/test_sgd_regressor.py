@@ -175,6 +175,9 @@ def test_too_few_epochs_are_told():
         ({"early_stopping": True, "validation_fraction": 1}, r"must lie in \(0, 1\)"),
         ({"batch_size": 0}, "'batch_size' parameter"),
         ({"n_replicas": 0}, "'n_replicas' parameter"),
+        ({"average": -1}, "'average' parameter"),
+        ({"average": 2.5}, "'average' parameter"),
+        ({"average": "yes"}, "'average' parameter"),
     ],
 )
 def test_bad_parameters_are_refused(parameters, message):

@@ -285,8 +285,8 @@ def _weights(values: Any) -> Float64Array | None:
     array = np.asarray(values)
     if array.ndim != 1:
         raise DataError(
-            f"Sample weights must be 1D array or scalar, got {array.ndim}D array: give one weight "
-            "a row."
+            f"Sample weights must be a 1D array or the name of a column, got {array.ndim}D array: "
+            "give one weight a row."
         )
     try:
         if array.dtype.kind == "c":

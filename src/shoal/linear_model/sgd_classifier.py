@@ -106,7 +106,9 @@ class SGDClassifier(LinearClassifier, SGDModel):
     n_iter_no_change : int, default=5
     class_weight : dict or "balanced", default=None
         Weight of each label, 1 for those not named; or in inverse proportion to the weight of its
-        rows, in `partial_fit` of all rows so far, which scikit-learn refuses.
+        rows, in `partial_fit` of all rows so far, which scikit-learn refuses. Of more than two
+        classes, a row weighs the same in telling any of them apart, as in `LogisticRegression`;
+        scikit-learn has the others of a class weigh 1.
     warm_start : bool, default=False
         Whether ``fit`` begins with the coefficients of the last fit, if they are of the same shape.
     average : bool or int, default=False
