@@ -148,3 +148,9 @@ def test_frames_may_have_the_target_and_the_weight_in_columns():
     assert dataset.feature_names == ("a",)
     with pytest.raises(DataError, match="unseen at fit time"):
         predict_dataset(model, frame)
+
+
+def test_several_targets_are_an_error_where_one_is_needed():
+    with pytest.raises(DataError, match=r"shape \(4, 2\).*Estimator takes one target a row"):
+        target_role(Estimator(), X, np.ones((4, 2)))
+    assert target_role(Estimator(), X, np.ones((4, 2)), multi_output=True).shape == (4, 2)

@@ -41,7 +41,7 @@ def predict_dataset(
     they are of that type or both are floating.
     """
     names = getattr(estimator, "feature_names_in_", None)
-    if names is not None and (is_paths(X) or _is_column(target) or _is_column(sample_weight)):
+    if names is not None and (is_paths(X) or is_column(target) or is_column(sample_weight)):
         return open_dataset(X, features=list(names), target=target, sample_weight=sample_weight)
     if isinstance(X, Dataset):
         if names is not None and tuple(names) != X.feature_names:
@@ -77,15 +77,23 @@ def target_role(estimator: Any, X: Any, y: Any, *, multi_output: bool = False) -
             f"This {type(estimator).__name__} estimator requires y to be passed, but the target y "
             "is None."
         )
-    if _is_column(y):
+    if is_column(y):
         return y
     if hasattr(y, "compute"):
         y = y.compute()
     values = np.asarray(y)
-    return values if multi_output and values.ndim == 2 else column_or_1d(values, warn=True)
+    return values if multi_output and values.ndim == 2 else _one_target(estimator, values)
 
 
-def _is_column(role: Any) -> bool:
+def _one_target(estimator: Any, values: Any) -> Any:
+    """One target a row, of an array or of its only column."""
+    try:
+        return column_or_1d(values, warn=True)
+    except ValueError as error:
+        raise DataError(f"{error} {type(estimator).__name__} takes one target a row.") from error
+
+
+def is_column(role: Any) -> bool:
     """Whether a target or weight is named, not given."""
     return isinstance(role, str | int | np.integer)
 

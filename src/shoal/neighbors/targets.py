@@ -10,6 +10,7 @@ from shoal._typing import AnyArray, Float64Array, Int64Array
 from shoal.data.block import Block
 from shoal.data.dataset import Dataset
 from shoal.data.open import given_target
+from shoal.data.rows import is_missing
 from shoal.data.validation import predict_dataset
 from shoal.engines.row_values import gathered
 from shoal.exceptions import DataError, NonFiniteError
@@ -93,20 +94,17 @@ class Targets:
 
 def scored_rows(model: Any, X: Any, y: Any) -> tuple[Any, Any]:
     """Rows and the targets to compare predictions with; these may be a column of the rows."""
-    if y is not None and not isinstance(y, str):
-        return X, _known(given_target(y))
     dataset = predict_dataset(model, X, target=y)
+    if isinstance(X, Dataset) and y is not None:
+        dataset = dataset.with_target(given_target(y))
     targets = Targets.of(dataset)
-    return dataset, targets.shaped(targets.values)
-
-
-def _known(values: AnyArray | None) -> AnyArray | None:
-    """The same values, all of which have to be there."""
-    if values is not None and values.dtype == object and None in values.ravel().tolist():
+    missing = is_missing(targets.values)
+    if missing.any():
         raise NonFiniteError(
-            "Input y contains NaN: a row without a target has no score. Remove it."
+            f"Input y contains NaN: row {int(missing.argmax())} has no target, so it "
+            "has no score. Leave it out."
         )
-    return values
+    return dataset, targets.shaped(targets.values)
 
 
 def _target_of(block: Block) -> Any:
