@@ -29,6 +29,19 @@ def check_labels(values: AnyArray) -> None:
         )
 
 
+def check_comparable(labels: AnyArray, target: AnyArray) -> None:
+    """Raise DataError where either labels or targets are text: none would be equal."""
+    if len(target) and _is_text(labels) != _is_text(target):
+        raise DataError(
+            f"The target has labels such as {target.tolist()[0]!r}, but the model learnt "
+            f"{labels.tolist()[:2]}: text and numbers are never equal. Convert the target."
+        )
+
+
+def _is_text(values: AnyArray) -> bool:
+    return values.dtype.kind == "U" or str in _kinds(values[:1])
+
+
 def _kinds(values: AnyArray) -> set[type]:
     """The kinds of the objects of an array, bool, Real, str or others; of other arrays, none."""
     types = set(map(type, values.flat)) if values.dtype == object else set()
