@@ -3,6 +3,7 @@
 import logging
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import sklearn.linear_model
 import sklearn.neighbors
@@ -212,8 +213,16 @@ def test_is_saved_with_its_classifier(estimator, tmp_path):
     np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
 
 
-def test_a_classifier_that_is_not_ours_is_in_no_model_file(tmp_path):
+def test_labels_are_written(tmp_path):
+    model = SelfTrainingClassifier(LogisticRegression()).fit(X, Y)
+    written = model.predict(X, out=tmp_path / "labels.parquet")
+    np.testing.assert_array_equal(pq.read_table(written)["label"].to_numpy(), model.predict(X))
+
+
+def test_a_classifier_that_is_not_ours_is_in_no_file(tmp_path):
     model = SelfTrainingClassifier(GaussianNB()).fit(X, Y)
+    with pytest.raises(ParameterError, match="GaussianNB predicts in memory"):
+        model.predict(X, out=tmp_path / "labels.parquet")
     with pytest.raises(ModelFileError, match="GaussianNB is not an estimator of Shoal"):
         save_model(model, tmp_path / "model")
 

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Sequence
+from os import PathLike
 from typing import Any, Self
 
 import numpy as np
@@ -169,19 +170,36 @@ class SelfTrainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
         return self
 
     @available_if(_estimator_has("predict"))
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: Any, *, out: str | PathLike[str] | None = None) -> Any:
         """Predict the label of each row.
 
         Parameters
         ----------
         X : path, array-like, sparse matrix, data frame, Dask collection or Dataset
             Rows with the features of the fit. Files may have more columns.
+        out : path, default=None
+            A Parquet file to write instead, by a classifier of Shoal: one column, ``label``, one
+            row a row of `X`, null where a row was dropped. It appears whole or not at all.
 
         Returns
         -------
-        labels : ndarray of shape (n_rows,)
+        labels : ndarray of shape (n_rows,), or pathlib.Path
+            The path, with `out`.
+
+        Raises
+        ------
+        ParameterError
+            `out` is given, and the classifier is not one of Shoal.
         """
-        return self._ask("predict", X)
+        if out is None:
+            return self._ask("predict", X)
+        check_is_fitted(self)
+        if not _is_ours(self.estimator_):
+            raise ParameterError(
+                f"out={str(out)!r}: {type(self.estimator_).__name__} predicts in memory. Write "
+                "what predict returns."
+            )
+        return self.estimator_.predict(predict_dataset(self, X), out=out)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Give the share of rows whose label is predicted.
