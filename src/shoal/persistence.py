@@ -33,15 +33,15 @@ def save_model(model: BaseEstimator, path: str | os.PathLike[str]) -> None:
     Parameters
     ----------
     model : estimator
-        An estimator of Shoal, fitted or not.
+        An estimator of Shoal, fitted or not; estimators inside it are saved with it.
     path : str or path-like
         The file to write; its folder must exist.
 
     Raises
     ------
     ModelFileError
-        `model` is not an estimator of Shoal, or a parameter or attribute cannot be stored: a
-        function, another estimator, a random number generator, rows that are in files.
+        `model`, or an estimator inside it, is not one of Shoal, or a parameter or attribute
+        cannot be stored: a function, a random number generator, rows that are in files.
     FileError
         The file cannot be written; `DiskFullError` where there is no room.
 
@@ -75,15 +75,10 @@ def save_model(model: BaseEstimator, path: str | os.PathLike[str]) -> None:
     tree = {
         "format": FORMAT,
         "version": VERSION,
-        "class": _public_name(type(model)),
         "shoal_version": shoal.__version__,
         "sklearn_version": sklearn.__version__,
-        "parameters": model.get_params(deep=False),
-        "fitted": _fitted(model),
+        **_described(model),
     }
-    if isinstance(model, KeepsRows):
-        tree["fitted"].pop("index_", None)
-        tree["stored"] = model._stored()
     try:
         _archive.write(Path(path), tree)
     except _archive.UnstorableError as error:
@@ -118,17 +113,12 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     """
     tree = _read(Path(path))
     try:
-        model = _class(tree["class"])(**tree["parameters"])
+        return _made(tree)
     except (AttributeError, ImportError, TypeError) as error:
         raise ModelFileError(
             f"{path} holds a {tree['class']} of Shoal {tree['shoal_version']}, which this Shoal "
             f"({shoal.__version__}) cannot make: {error}; use the version that wrote it"
         ) from error
-    for name, value in tree["fitted"].items():
-        setattr(model, name, value)
-    if tree.get("stored"):
-        model._restore(tree["stored"])
-    return model
 
 
 @runtime_checkable
@@ -138,6 +128,35 @@ class KeepsRows(Protocol):
     def _stored(self) -> dict[str, Any]: ...
 
     def _restore(self, stored: Mapping[str, Any]) -> None: ...
+
+
+def _described(model: BaseEstimator) -> dict[str, Any]:
+    """An estimator as values; estimators inside it have trees of their own, by name."""
+    tree: dict[str, Any] = {"class": _public_name(type(model))}
+    parameters, fitted = model.get_params(deep=False), _fitted(model)
+    if isinstance(model, KeepsRows):
+        fitted.pop("index_", None)
+        tree["stored"] = model._stored()
+    inside = {
+        name: _described(values.pop(name))
+        for values in (parameters, fitted)
+        for name in [name for name, value in values.items() if isinstance(value, BaseEstimator)]
+    }
+    if inside:
+        tree["estimators"] = inside
+    return tree | {"parameters": parameters, "fitted": fitted}
+
+
+def _made(tree: Mapping[str, Any]) -> Any:
+    """The estimator that a tree describes."""
+    inside = {name: _made(one) for name, one in tree.get("estimators", {}).items()}
+    fitted = {name: inside.pop(name) for name in list(inside) if _is_fitted_name(name)}
+    model = _class(tree["class"])(**tree["parameters"], **inside)
+    for name, value in (tree["fitted"] | fitted).items():
+        setattr(model, name, value)
+    if tree.get("stored"):
+        model._restore(tree["stored"])
+    return model
 
 
 def _fitted(model: BaseEstimator) -> dict[str, Any]:

@@ -7,6 +7,9 @@ import pytest
 
 from shoal import save_model
 from shoal.cluster import KMeans
+from shoal.linear_model import LogisticRegression
+from shoal.neighbors import NearestNeighbors
+from shoal.semi_supervised import SelfTrainingClassifier
 
 
 @pytest.fixture
@@ -44,6 +47,25 @@ def test_labels_do_not_take_the_place_of_the_model(shoal_command, rows, model, t
     assert result.exit_code == 1
     assert "is the model itself" in result.stderr
     assert (tmp_path / "model").read_bytes() == before
+
+
+def test_models_that_predict_nothing_are_refused(shoal_command, rows, tmp_path):
+    save_model(NearestNeighbors().fit(pa.table({"a": [0.0, 10.0]})), tmp_path / "model")
+    result = shoal_command("predict", tmp_path / "model", rows, "--out", tmp_path / "labels")
+    assert result.exit_code == 1
+    assert "holds a NearestNeighbors, which predicts nothing" in result.stderr
+
+
+def test_models_inside_models_predict(shoal_command, rows, tmp_path):
+    table = pa.table({"a": [0.0, 1.0, 9.0, 10.0]})
+    fitted = SelfTrainingClassifier(LogisticRegression()).fit(table, [0, -1, -1, 1])
+    save_model(fitted, tmp_path / "model")
+    labels = tmp_path / "labels.parquet"
+    result = shoal_command("predict", tmp_path / "model", rows, "--out", labels)
+    assert result.exit_code == 0, result.stderr
+    expected = fitted.predict(rows)
+    assert set(expected) == {0, 1}
+    assert np.array_equal(pq.read_table(labels)["label"].to_numpy(), expected)
 
 
 def test_no_model(shoal_command, rows, tmp_path):

@@ -306,7 +306,7 @@ def test_roles_of_another_length(role):
 
 def test_unusable_roles():
     X = np.ones((3, 2))
-    with pytest.raises(DataError, match=r"Sample weights must be 1D"):
+    with pytest.raises(DataError, match=r"Sample weights must be a 1D"):
         open_dataset(X, sample_weight=np.ones((3, 1)))
     with pytest.raises(SchemaError, match=r"must be numbers"):
         open_dataset(X, sample_weight=["a", "b", "c"])

@@ -1,5 +1,7 @@
 """Labels as numbers, alone and as a dataset is read."""
 
+import datetime as dt
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -7,7 +9,7 @@ import pytest
 
 from shoal import open_dataset
 from shoal.data.plan import row_bytes
-from shoal.data.target_classes import TargetClasses
+from shoal.data.target_classes import TargetClasses, check_labels, without_objects
 from shoal.exceptions import DataError
 
 LABELS = np.array(["b", "c", "a", "b"], dtype=object)
@@ -77,3 +79,39 @@ def test_the_fingerprint_follows_the_classes():
     ]
     found = {dataset.fingerprint, *(dataset.with_classes(one).fingerprint for one in others)}
     assert len(found) == 4
+
+
+@pytest.mark.parametrize(
+    ("objects", "kind"),
+    [([True, np.False_], "b"), ([1, np.int8(2)], "i"), ([1, 2.5], "f"), ([[1, 2], [3, 4]], "i")],
+)
+def test_objects_that_are_numbers_become_so(objects, kind):
+    found = without_objects(np.array(objects, dtype=object))
+    assert found.dtype.kind == kind
+    assert found.tolist() == objects
+
+
+@pytest.mark.parametrize("objects", [["a", "b"], [True, 2], [1, None], []])
+def test_other_objects_stay(objects):
+    array = np.array(objects, dtype=object)
+    assert without_objects(array) is array
+
+
+@pytest.mark.parametrize(
+    ("labels", "types"),
+    [
+        (np.array([b"x", b"y"]), "bytes"),
+        (np.array([b"x", b"y"], dtype=object), "bytes"),
+        (np.array([1, "a", True], dtype=object), "bool, int, str"),
+        (np.array([dt.date(2020, 1, 1)], dtype=object), "date"),
+    ],
+)
+def test_what_names_no_class_is_refused(labels, types):
+    with pytest.raises(DataError, match=f"all of one kind, but there are {types}. Convert"):
+        check_labels(labels)
+
+
+@pytest.mark.parametrize("labels", [["a"], [True], [1, 2.0], np.array(["2020"], dtype="M8[D]")])
+def test_what_names_a_class_is_not(labels):
+    check_labels(np.asarray(labels))
+    check_labels(np.asarray(labels, dtype=object) if isinstance(labels, list) else labels)

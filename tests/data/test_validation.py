@@ -138,3 +138,19 @@ def test_values_of_a_target():
     np.testing.assert_array_equal(target_role(Estimator(), X, two, multi_output=True), two)
     with pytest.raises(ValueError, match="1d array"):
         target_role(Estimator(), X, two)
+
+
+def test_frames_may_have_the_target_and_the_weight_in_columns():
+    frame = pd.DataFrame(X, columns=["a", "y", "w"])
+    model = Estimator()
+    fit_dataset(model, frame, target="y", sample_weight="w")
+    dataset = predict_dataset(model, frame[["w", "y", "a"]], target="y", sample_weight="w")
+    assert dataset.feature_names == ("a",)
+    with pytest.raises(DataError, match="unseen at fit time"):
+        predict_dataset(model, frame)
+
+
+def test_several_targets_are_an_error_where_one_is_needed():
+    with pytest.raises(DataError, match=r"shape \(4, 2\).*Estimator takes one target a row"):
+        target_role(Estimator(), X, np.ones((4, 2)))
+    assert target_role(Estimator(), X, np.ones((4, 2)), multi_output=True).shape == (4, 2)

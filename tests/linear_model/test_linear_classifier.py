@@ -71,3 +71,17 @@ def test_columns_of_words_are_no_features(tmp_path):
     path = parquet(tmp_path / "rows.parquet", X, kind=WORDS[labels(X)], name=["a"] * 200)
     with pytest.raises(DataError, match="'name' is not"):
         LogisticRegression().fit(path, "kind")
+
+
+@pytest.mark.parametrize("dtype", ["U1", object])
+def test_text_is_no_number(dtype):
+    X = rows()
+    y = labels(X, 2)
+    model = LogisticRegression().fit(X, y)
+    with pytest.raises(DataError, match=r"labels such as '.', but the model learnt \[0, 1\]"):
+        model.score(X, y.astype(str).astype(dtype))
+    text = LogisticRegression().fit(X, y.astype(str).astype(dtype))
+    with pytest.raises(DataError, match=r"labels such as ., but the model learnt \['0', '1'\]"):
+        text.score(X, y)
+    assert text.score(X, y.astype(str)) == text.score(X, y.astype(str).astype(object))
+    assert model.score(X, y.astype(float)) == model.score(X, y.astype(object))

@@ -77,6 +77,24 @@ def test_class_weights_multiply_steps(class_weight):
     np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-6)
 
 
+def test_rows_weigh_the_same_for_all_classes():
+    common = {"shuffle": False, "tol": None, "max_iter": 2, "random_state": 0}
+    weight = np.array([1.0, 5.0, 0.5])[THREE]
+    found = SGDClassifier(class_weight={0: 1.0, 1: 5.0, 2: 0.5}, **common).fit(X, THREE)
+    for k in range(3):
+        one = SGDClassifier(**common).fit(X, k == THREE, sample_weight=weight)
+        np.testing.assert_allclose(found.coef_[k], one.coef_[0], rtol=1e-12)
+
+
+def test_a_warm_start_with_other_classes_or_features_is_a_cold_one():
+    model = SGDClassifier(random_state=0, warm_start=True).fit(X, TWO)
+    cold = SGDClassifier(random_state=0)
+    np.testing.assert_array_equal(model.fit(X, THREE).coef_, cold.fit(X, THREE).coef_)
+    np.testing.assert_array_equal(model.fit(X[:, :2], THREE).coef_, cold.fit(X[:, :2], THREE).coef_)
+    with pytest.raises(DataError, match="coef_init has shape"):
+        model.fit(X, TWO, coef_init=model.coef_)
+
+
 def test_streams_learn_all_classes():
     model = SGDClassifier("log_loss", random_state=0)
     for start in range(0, 600, 50):

@@ -63,7 +63,7 @@ def test_is_the_textbooks_loop(n_epochs):
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
 def test_file_order_gives_scikit_learns_path(loss, penalty, form):
     common = {"loss": loss, "penalty": penalty, "alpha": 0.01, "shuffle": False, "tol": None}
-    # scikit-learn averages weights before L1 has taken what is due, as no step ever leaves them.
+    # scikit-learn's average with L1 is of no steps: it takes truncations from all earlier ones.
     common |= {"max_iter": 3, "average": 700 if penalty in ("l2", None) else False}
     theirs = linear_model.SGDRegressor(**common).fit(form(X), y)
     ours = SGDRegressor(**common).fit(form(X), y)
@@ -175,6 +175,9 @@ def test_too_few_epochs_are_told():
         ({"early_stopping": True, "validation_fraction": 1}, r"must lie in \(0, 1\)"),
         ({"batch_size": 0}, "'batch_size' parameter"),
         ({"n_replicas": 0}, "'n_replicas' parameter"),
+        ({"average": -1}, "'average' parameter"),
+        ({"average": 2.5}, "'average' parameter"),
+        ({"average": "yes"}, "'average' parameter"),
     ],
 )
 def test_bad_parameters_are_refused(parameters, message):

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import sklearn.linear_model
 from tests.linear_model.models import amounts, parquet, rows
 
-from shoal.linear_model import Lasso, LinearRegression, Ridge
+from shoal.linear_model import ElasticNet, Lasso, LinearRegression, Ridge
 from shoal.linear_model import squared_error_regressor as regressor
 
 
@@ -38,6 +39,23 @@ def test_shapes():
     assert wide.intercept_.shape == (3,)
     assert wide.coef_path_.shape == (2, 3, 4)
     assert wide.intercept_path_.shape == (2, 3)
+
+
+@pytest.mark.parametrize("cls", [LinearRegression, Ridge, Lasso, ElasticNet])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("n_targets", [None, 1, 2])
+def test_shapes_are_those_of_scikit_learn(cls, fit_intercept, n_targets):
+    X = rows()
+    y = amounts(X) if n_targets is None else np.column_stack([amounts(X)] * n_targets)
+    peer = getattr(sklearn.linear_model, cls.__name__)(fit_intercept=fit_intercept, tol=1e-9).fit(
+        X, y
+    )
+    model = cls(fit_intercept=fit_intercept, tol=1e-9).fit(X, y)
+    assert model.coef_.shape == peer.coef_.shape
+    assert isinstance(model.intercept_, float) == isinstance(peer.intercept_, float)
+    assert np.shape(model.intercept_) == np.shape(peer.intercept_)
+    assert model.predict(X).shape == peer.predict(X).shape
+    assert model.score(X, y) == pytest.approx(peer.score(X, y), abs=1e-6)
 
 
 def test_features_by_name(tmp_path):

@@ -26,6 +26,18 @@ def test_equals_scikit_learns(options):
     assert_equals_scikit_learns(model, sklearn.linear_model.TweedieRegressor(**options))
 
 
+def test_negative_powers_keep_means_positive():
+    X, y = diabetes()
+    y = y / y.std() - 1
+    auto = TweedieRegressor(power=-1, tol=1e-8).fit(X, y)
+    model = TweedieRegressor(power=-1, link="log", tol=1e-8).fit(X, y)
+    np.testing.assert_array_equal(auto.coef_, model.coef_)
+    assert y.min() < 0 < auto.predict(X).min()
+    expected = sklearn.linear_model.TweedieRegressor(power=-1, link="log", tol=1e-8).fit(X, y)
+    np.testing.assert_allclose(auto.coef_, expected.coef_, rtol=1e-4)
+    assert auto.score(X, y) == pytest.approx(expected.score(X, y), rel=1e-6)
+
+
 def test_bad_parameters():
     X, y = diabetes()
     with pytest.raises(ParameterError, match="power"):

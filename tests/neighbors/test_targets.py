@@ -75,3 +75,16 @@ def test_scores_of_files_and_datasets_are_those_of_arrays(tmp_path, kind):
     assert model.score(test, y[150:], weights) == kind(40).fit(X[:150], y[:150]).score(
         X[150:], y[150:], weights
     )
+
+
+@pytest.mark.parametrize("kind", [KNeighborsClassifier, KNeighborsRegressor])
+def test_scores_of_bad_targets_are_errors_of_shoal(kind):
+    X = blobs(60)
+    y = (X[:, 0] > 0).astype(float)
+    model = kind(5).fit(X, y)
+    with pytest.raises(NonFiniteError, match="row 7 has no target"):
+        model.score(X, np.where(np.arange(60) == 7, np.nan, y))
+    with pytest.raises(NonFiniteError, match="row 7 has no target"):
+        model.score(open_dataset(X), np.where(np.arange(60) == 7, None, y))
+    with pytest.raises(DataError, match="inconsistent numbers of samples"):
+        model.score(X, y[:5])

@@ -3,6 +3,7 @@
 import logging
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import sklearn.linear_model
 import sklearn.neighbors
@@ -13,7 +14,7 @@ from sklearn.svm import LinearSVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from tests.semi_supervised.rows import blobs, parquet, unlabelled
 
-from shoal import LocalEngine, open_dataset, save_model
+from shoal import LocalEngine, load_model, open_dataset, save_model
 from shoal.exceptions import DataError, ModelFileError, NonFiniteError, ParameterError
 from shoal.linear_model import LinearRegression, LogisticRegression
 from shoal.neighbors import KNeighborsClassifier
@@ -202,11 +203,28 @@ def test_only_what_the_classifier_can():
     )
 
 
-def test_is_in_no_model_file(tmp_path):
+@pytest.mark.parametrize("estimator", [LogisticRegression(C=2), KNeighborsClassifier(3)])
+def test_is_saved_with_its_classifier(estimator, tmp_path):
+    model = SelfTrainingClassifier(estimator).fit(X, Y)
+    save_model(model, tmp_path / "model")
+    again = load_model(tmp_path / "model")
+    assert again.get_params(deep=True).keys() == model.get_params(deep=True).keys()
+    assert again.estimator.get_params() == estimator.get_params()
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+
+
+def test_labels_are_written(tmp_path):
     model = SelfTrainingClassifier(LogisticRegression()).fit(X, Y)
-    with pytest.raises(ModelFileError, match="save that estimator in a file of its own"):
+    written = model.predict(X, out=tmp_path / "labels.parquet")
+    np.testing.assert_array_equal(pq.read_table(written)["label"].to_numpy(), model.predict(X))
+
+
+def test_a_classifier_that_is_not_ours_is_in_no_file(tmp_path):
+    model = SelfTrainingClassifier(GaussianNB()).fit(X, Y)
+    with pytest.raises(ParameterError, match="GaussianNB predicts in memory"):
+        model.predict(X, out=tmp_path / "labels.parquet")
+    with pytest.raises(ModelFileError, match="GaussianNB is not an estimator of Shoal"):
         save_model(model, tmp_path / "model")
-    save_model(model.estimator_, tmp_path / "model")
 
 
 def test_parameter_errors_are_typed():

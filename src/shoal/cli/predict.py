@@ -46,10 +46,15 @@ def predict(
     """
     with reported(debug):
         from shoal.data.open import open_dataset
-        from shoal.exceptions import FileError
+        from shoal.exceptions import FileError, ModelFileError
         from shoal.persistence import load_model
 
         fitted = load_model(model)
+        if not hasattr(fitted, "predict"):
+            raise ModelFileError(
+                f"{model} holds a {type(fitted).__name__}, which predicts nothing: give a model "
+                "that does. Neighbors are found by 'shoal neighbors'."
+            )
         features = getattr(fitted, "feature_names_in_", None)
         dataset = open_dataset(
             paths(data),

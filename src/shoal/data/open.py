@@ -21,6 +21,7 @@ from shoal.data.ipc import IPCSource
 from shoal.data.npy import NpySource
 from shoal.data.parquet import ParquetSource
 from shoal.data.source import Column, Source
+from shoal.data.target_classes import without_objects
 from shoal.exceptions import ColumnError, DataError, FileError, ParameterError, SchemaError
 
 _FILE_SOURCES: dict[str, Callable[[Sequence[File]], Source]] = {
@@ -120,7 +121,7 @@ def open_dataset(
     dataset = Dataset(
         source,
         positions,
-        target if isinstance(target, int) else _values(target),
+        target if isinstance(target, int) else given_target(target),
         sample_weight if isinstance(sample_weight, int) else _weights(sample_weight),
         _dtype([columns[position] for position in positions]),
         missing,
@@ -266,13 +267,13 @@ def _dtype(features: Iterable[Column]) -> np.dtype[Any]:
     return np.dtype(np.float32 if exact else np.float64)
 
 
-def _values(values: Any) -> AnyArray | None:
+def given_target(values: Any) -> AnyArray | None:
     """The values of a target given whole."""
     if values is None:
         return None
     if sparse.issparse(values):
         raise DataError("A sparse y was passed, but a dense array is needed: give y.toarray().")
-    array = missing_as_none(np.asarray(values))
+    array = without_objects(missing_as_none(np.asarray(values)))
     if array.dtype.kind == "c":
         raise DataError("Complex data not supported: the target is complex.")
     if array.ndim not in (1, 2):
@@ -287,8 +288,8 @@ def _weights(values: Any) -> Float64Array | None:
     array = np.asarray(values)
     if array.ndim != 1:
         raise DataError(
-            f"Sample weights must be 1D array or scalar, got {array.ndim}D array: give one weight "
-            "a row."
+            f"Sample weights must be a 1D array or the name of a column, got {array.ndim}D array: "
+            "give one weight a row."
         )
     try:
         if array.dtype.kind == "c":

@@ -148,11 +148,11 @@ def _missing_rows(X: Matrix, *roles: AnyArray | None) -> np.ndarray[Any, np.dtyp
         missing = np.isnan(X).any(axis=1)
     for role in roles:
         if role is not None:
-            missing |= _missing(role)
+            missing |= is_missing(role)
     return missing
 
 
-def _missing(values: AnyArray) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def is_missing(values: AnyArray) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Which values of a target or weight are missing, shape (n_rows,)."""
     missing: Any = np.zeros(values.shape, dtype=bool)
     if values.dtype.kind in "fMm":
@@ -200,7 +200,7 @@ def _non_finite(value: Any, where: str) -> NonFiniteError:
 def _check_target(target: AnyArray | None, where: _Where) -> None:
     if target is None:
         return
-    missing = _missing(target)
+    missing = is_missing(target)
     if missing.any():
         raise NonFiniteError(
             f"Input y contains NaN: a missing value {where.role(int(missing.argmax()), 'target')}."

@@ -1,13 +1,57 @@
 """Targets that are labels of classes, as the numbers that losses take."""
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
 from shoal._typing import AnyArray, Float64Array, Int64Array
+from shoal.exceptions import DataError
 
 #: Up to so many labels, comparing all targets with each is faster than to search for each target.
 _FEW_LABELS = 8
+
+
+def without_objects(values: AnyArray) -> AnyArray:
+    """The same values as numbers or booleans, where all objects are such."""
+    is_plain = values.dtype == object and values.size and _kinds(values) in ({bool}, {Real})
+    return np.array(values.tolist()) if is_plain else values
+
+
+def check_labels(values: AnyArray) -> None:
+    """Raise DataError unless labels are numbers, booleans or text, all of one kind."""
+    kinds = {bytes} if values.dtype.kind == "S" else _kinds(values)
+    if len(kinds) > 1 or not kinds <= {bool, Real, str}:
+        raise DataError(
+            "Labels must be numbers, booleans or text, all of one kind, but there are "
+            f"{', '.join(sorted({type(value).__name__ for value in values.ravel().tolist()}))}. "
+            "Convert them, for example to text."
+        )
+
+
+def check_comparable(labels: AnyArray, target: AnyArray) -> None:
+    """Raise DataError where either labels or targets are text: none would be equal."""
+    if len(target) and _is_text(labels) != _is_text(target):
+        raise DataError(
+            f"The target has labels such as {target.tolist()[0]!r}, but the model learnt "
+            f"{labels.tolist()[:2]}: text and numbers are never equal. Convert the target."
+        )
+
+
+def _is_text(values: AnyArray) -> bool:
+    return values.dtype.kind == "U" or str in _kinds(values[:1])
+
+
+def _kinds(values: AnyArray) -> set[type]:
+    """The kinds of the objects of an array, bool, Real, str or others; of other arrays, none."""
+    types = set(map(type, values.flat)) if values.dtype == object else set()
+    return {_kind(found) for found in types}
+
+
+def _kind(found: type) -> type:
+    if issubclass(found, bool | np.bool_):
+        return bool
+    return next((kind for kind in (Real, str) if issubclass(found, kind)), found)
 
 
 def positions(labels: AnyArray, target: AnyArray) -> Int64Array:

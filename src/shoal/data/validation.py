@@ -36,11 +36,12 @@ def predict_dataset(
 ) -> Dataset:
     """`X` opened as a dataset of the features that `estimator` was fitted with.
 
-    Files may have more columns: those are passed over. Values take the type of the fit, where
+    Files may have more columns: those are passed over, as they are of frames with the target in a
+    column. Values take the type of the fit, where
     they are of that type or both are floating.
     """
     names = getattr(estimator, "feature_names_in_", None)
-    if is_paths(X) and names is not None:
+    if names is not None and (is_paths(X) or is_column(target) or is_column(sample_weight)):
         return open_dataset(X, features=list(names), target=target, sample_weight=sample_weight)
     if isinstance(X, Dataset):
         if names is not None and tuple(names) != X.feature_names:
@@ -76,12 +77,25 @@ def target_role(estimator: Any, X: Any, y: Any, *, multi_output: bool = False) -
             f"This {type(estimator).__name__} estimator requires y to be passed, but the target y "
             "is None."
         )
-    if isinstance(y, str | int | np.integer):
+    if is_column(y):
         return y
     if hasattr(y, "compute"):
         y = y.compute()
     values = np.asarray(y)
-    return values if multi_output and values.ndim == 2 else column_or_1d(values, warn=True)
+    return values if multi_output and values.ndim == 2 else _one_target(estimator, values)
+
+
+def _one_target(estimator: Any, values: Any) -> Any:
+    """One target a row, of an array or of its only column."""
+    try:
+        return column_or_1d(values, warn=True)
+    except ValueError as error:
+        raise DataError(f"{error} {type(estimator).__name__} takes one target a row.") from error
+
+
+def is_column(role: Any) -> bool:
+    """Whether a target or weight is named, not given."""
+    return isinstance(role, str | int | np.integer)
 
 
 def _validate(estimator: Any, X: Any, *, reset: bool = True) -> None:

@@ -10,6 +10,7 @@ from shoal._validation import check_number
 from shoal.linear_model.descent import PROXIMAL_SOLVERS, LearningRate
 from shoal.linear_model.squared_error_fit import Solution, Strength
 from shoal.linear_model.squared_error_regressor import (
+    Shown,
     SquaredErrorRegressor,
     keep_path,
     path_alphas,
@@ -64,7 +65,9 @@ class ElasticNet(SquaredErrorRegressor):
     Attributes
     ----------
     coef_ : ndarray of shape (n_features,) or (n_outputs, n_features), float64
+        Of shape (n_features,) for a target of one column too, whose predictions are flat.
     intercept_ : float or ndarray of shape (n_outputs,)
+        0.0 without ``fit_intercept``.
     dual_gap_ : float
         With ``solver="gram"``: J is above its minimum by this at most; of several outputs, the
         largest of each output's.
@@ -159,9 +162,9 @@ class ElasticNet(SquaredErrorRegressor):
         check_number(self, "alpha", 0)
         check_number(self, "l1_ratio", 0, 1)
 
-    def _keep(self, solutions: Sequence[Solution], *, is_flat: bool) -> None:
-        super()._keep(solutions, is_flat=is_flat)
-        keep_path(self, self.alphas, solutions[1:], is_flat=is_flat)
+    def _keep(self, solutions: Sequence[Solution], shown: Shown) -> None:
+        super()._keep(solutions, shown)
+        keep_path(self, self.alphas, solutions[1:], shown)
         keep_gap(self, solutions)
 
 

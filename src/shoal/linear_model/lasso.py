@@ -9,6 +9,7 @@ from shoal.linear_model.descent import PROXIMAL_SOLVERS, LearningRate
 from shoal.linear_model.elastic_net import keep_gap
 from shoal.linear_model.squared_error_fit import Solution, Strength
 from shoal.linear_model.squared_error_regressor import (
+    Shown,
     SquaredErrorRegressor,
     keep_path,
     path_alphas,
@@ -61,7 +62,9 @@ class Lasso(SquaredErrorRegressor):
     Attributes
     ----------
     coef_ : ndarray of shape (n_features,) or (n_outputs, n_features), float64
+        Of shape (n_features,) for a target of one column too, whose predictions are flat.
     intercept_ : float or ndarray of shape (n_outputs,)
+        0.0 without ``fit_intercept``.
     dual_gap_ : float
         With ``solver="gram"``: J is above its minimum by this at most; of several outputs, the
         largest of each output's.
@@ -149,7 +152,7 @@ class Lasso(SquaredErrorRegressor):
         super()._check_parameters()
         check_number(self, "alpha", 0)
 
-    def _keep(self, solutions: Sequence[Solution], *, is_flat: bool) -> None:
-        super()._keep(solutions, is_flat=is_flat)
-        keep_path(self, self.alphas, solutions[1:], is_flat=is_flat)
+    def _keep(self, solutions: Sequence[Solution], shown: Shown) -> None:
+        super()._keep(solutions, shown)
+        keep_path(self, self.alphas, solutions[1:], shown)
         keep_gap(self, solutions)

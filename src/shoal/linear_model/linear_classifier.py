@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from shoal._typing import AnyArray, Float64Array, Int64Array
 from shoal.data.block import Block
+from shoal.data.target_classes import check_comparable
 from shoal.data.validation import target_role
 from shoal.engines.current import current_engine
 from shoal.engines.row_values import gathered, written
@@ -173,4 +174,6 @@ class Hits:
         assert block.target is not None
         weight = weights_of(block)
         predicted = _Labels(_Positions(self.raw), self.labels)(block)
-        return np.stack([weight * (predicted == block.target.ravel()), weight])
+        target = block.target.ravel()
+        check_comparable(self.labels, target)
+        return np.stack([weight * (predicted == target), weight])

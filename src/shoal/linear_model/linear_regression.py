@@ -46,6 +46,7 @@ class LinearRegression(SquaredErrorRegressor):
     ----------
     coef_ : ndarray of shape (n_features,) or (n_outputs, n_features), float64
     intercept_ : float or ndarray of shape (n_outputs,)
+        0.0 without ``fit_intercept``.
     n_iter_ : int
         Steps taken; 1 where equations were solved.
     solver_ : str
@@ -93,6 +94,8 @@ class LinearRegression(SquaredErrorRegressor):
     >>> model.coef_.round(12).tolist(), round(model.intercept_, 12)
     ([2.0, -1.0], 5.0)
     """
+
+    _squeezes_column = False
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ from shoal._validation import check_number
 from shoal.linear_model.descent import LearningRate
 from shoal.linear_model.squared_error_fit import Solution, Strength
 from shoal.linear_model.squared_error_regressor import (
+    Shown,
     SquaredErrorRegressor,
     keep_path,
     path_alphas,
@@ -57,7 +58,9 @@ class Ridge(SquaredErrorRegressor):
     Attributes
     ----------
     coef_ : ndarray of shape (n_features,) or (n_outputs, n_features), float64
+        Of shape (n_features,) for a target of one column too, whose predictions are flat.
     intercept_ : float or ndarray of shape (n_outputs,)
+        0.0 without ``fit_intercept``.
     alphas_ : ndarray of shape (n_alphas,), float64
         The parameter `alphas`, if it was given.
     coef_path_ : ndarray of shape (n_alphas, *coef_.shape), float64
@@ -143,6 +146,6 @@ class Ridge(SquaredErrorRegressor):
         super()._check_parameters()
         check_number(self, "alpha", 0)
 
-    def _keep(self, solutions: Sequence[Solution], *, is_flat: bool) -> None:
-        super()._keep(solutions, is_flat=is_flat)
-        keep_path(self, self.alphas, solutions[1:], is_flat=is_flat)
+    def _keep(self, solutions: Sequence[Solution], shown: Shown) -> None:
+        super()._keep(solutions, shown)
+        keep_path(self, self.alphas, solutions[1:], shown)

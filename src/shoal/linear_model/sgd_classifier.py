@@ -11,6 +11,7 @@ from sklearn.utils.metaestimators import available_if
 from shoal._typing import AnyArray, Float64Array
 from shoal.data.block import Block
 from shoal.data.dataset import Dataset
+from shoal.data.target_classes import without_objects
 from shoal.data.validation import fit_dataset, predict_dataset, target_role
 from shoal.engines.row_values import gathered
 from shoal.exceptions import DataError, ParameterError
@@ -105,11 +106,15 @@ class SGDClassifier(LinearClassifier, SGDModel):
     n_iter_no_change : int, default=5
     class_weight : dict or "balanced", default=None
         Weight of each label, 1 for those not named; or in inverse proportion to the weight of its
-        rows, in `partial_fit` of all rows so far, which scikit-learn refuses.
+        rows, in `partial_fit` of all rows so far, which scikit-learn refuses. Of more than two
+        classes, a row weighs the same in telling any of them apart, as in `LogisticRegression`;
+        scikit-learn has the others of a class weigh 1.
     warm_start : bool, default=False
         Whether ``fit`` begins with the coefficients of the last fit, if they are of the same shape.
     average : bool or int, default=False
-        Whether coefficients are averaged over steps: all, or those from step `average` on.
+        Whether coefficients are averaged over steps: all, or those from step `average` on. With
+        L1 they are as each step leaves them; scikit-learn takes what L1 cuts off from all earlier
+        steps too, so that its average is not that of its steps.
     batch_size : int, default=1
         Rows of a step, whose gradients are averaged; the last of a window may have fewer.
     optimizer : {"sgd", "momentum", "adagrad", "adam"}, default="sgd"
@@ -389,7 +394,7 @@ class SGDClassifier(LinearClassifier, SGDModel):
         if classes is None:
             assert known is not None
             return known
-        labels = np.unique(np.asarray(classes))
+        labels = np.unique(without_objects(np.asarray(classes)))
         if known is not None and not np.array_equal(labels, known):
             raise ParameterError(
                 f"classes={classes!r} is not the same as on last call to partial_fit, was: "

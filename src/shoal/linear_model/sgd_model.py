@@ -108,6 +108,8 @@ class SGDModel(LinearPredictor, ABC):
             check_number(self, name, 1, integer=True)
         check_number(self, "tol", 0, optional=True)
         check_number(self, "n_replicas", 1, integer=True, optional=True)
+        if not isinstance(self.average, bool | np.bool_):
+            check_number(self, "average", 0, integer=True)
         self._check_rate()
         if self.penalty == "elasticnet":
             self._check_share("l1_ratio", closed=True)
@@ -276,7 +278,7 @@ class SGDModel(LinearPredictor, ABC):
     ) -> Weights:
         """Where a fit begins: as given, with ``warm_start`` at the last model, else at zeros."""
         shape = (task.n_outputs, dataset.n_features)
-        if self.warm_start and hasattr(self, "coef_"):
+        if self.warm_start and np.atleast_2d(getattr(self, "coef_", ())).shape == shape:
             coef_init = self.coef_ if coef_init is None else coef_init
             intercept_init = self.intercept_ if intercept_init is None else intercept_init
         coef = _initial(coef_init, shape, "coef_init").astype(dataset.dtype)

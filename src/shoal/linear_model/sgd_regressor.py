@@ -69,7 +69,9 @@ class SGDRegressor(LinearRegressor, SGDModel):
     warm_start : bool, default=False
         Whether ``fit`` begins with the coefficients of the last fit, if they are of the same shape.
     average : bool or int, default=False
-        Whether coefficients are averaged over steps: all, or those from step `average` on.
+        Whether coefficients are averaged over steps: all, or those from step `average` on. With
+        L1 they are as each step leaves them; scikit-learn takes what L1 cuts off from all earlier
+        steps too, so that its average is not that of its steps.
     batch_size : int, default=1
         Rows of a step, whose gradients are averaged; the last of a window may have fewer.
     optimizer : {"sgd", "momentum", "adagrad", "adam"}, default="sgd"

@@ -1,10 +1,10 @@
 """What linear models of squared error share."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from os import PathLike
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from shoal.linear_model.target import check_numeric_column, numeric_target
 from shoal.solvers.checkpoint import Checkpoint
 from shoal.solvers.fitting import passes_over, restored_on_error
 
+#: The fitted attributes of a model.
+Shown: TypeAlias = Callable[[LinearModel], dict[str, Any]]
+
 
 class SquaredErrorRegressor(LinearRegressor, ABC):
     """Least squares with a penalty, by second moments of the rows or by passes over them."""
@@ -40,6 +43,9 @@ class SquaredErrorRegressor(LinearRegressor, ABC):
 
     #: Solvers that this estimator may be given.
     _solvers: tuple[str, ...] = ("auto", "gram", *SMOOTH_SOLVERS)
+    #: Whether a target of one column gives flat coefficients and predictions, as scikit-learn has
+    #: it of penalised models.
+    _squeezes_column = True
 
     def fit(
         self,
@@ -81,7 +87,7 @@ class SquaredErrorRegressor(LinearRegressor, ABC):
             check_numeric_column(dataset)
             descent = self._descent(dataset.n_features)
             with passes_over(dataset, self, X, y, max_iter=descent.max_iter) as (fold, progress):
-                is_flat = np.ndim(_target_of(dataset)) < 2
+                shown = self._shape(dataset)
                 fit = SquaredErrorFit(
                     dataset,
                     fold,
@@ -92,9 +98,9 @@ class SquaredErrorRegressor(LinearRegressor, ABC):
                     self._strengths,
                     partial(self._start, dataset.n_features, descent),
                     partial(self._checkpoint, checkpoint, dataset),
-                    partial(_shown, is_flat=is_flat),
+                    shown,
                 )
-                self._keep(fit.solutions(), is_flat=is_flat)
+                self._keep(fit.solutions(), shown)
             self.solver_ = descent.solver
         return self
 
@@ -135,10 +141,17 @@ class SquaredErrorRegressor(LinearRegressor, ABC):
         numbered = f"{path}.{number}" if path is not None and number else path
         return kept_at(numbered, self, dataset, (*course, self.tol), start)
 
-    def _keep(self, solutions: Sequence[Solution], *, is_flat: bool) -> None:
+    def _shape(self, dataset: Dataset) -> Shown:
+        """How models are shown: as scikit-learn's, by the shape of the target."""
+        target = dataset.target if isinstance(dataset.target, np.ndarray) else np.empty(0)
+        is_flat = target.ndim < 2
+        squeezes = is_flat or (self._squeezes_column and target.shape[1] == 1)
+        return partial(_shown, has_row=squeezes, has_number=is_flat or not self.fit_intercept)
+
+    def _keep(self, solutions: Sequence[Solution], shown: Shown) -> None:
         """Set the fitted attributes; `solutions` are in the order of `_strengths`."""
         first = solutions[0]
-        self.__dict__.update(_shown(first.model, is_flat))
+        self.__dict__.update(shown(first.model))
         self.n_iter_ = first.n_iter
         self.loss_curve_ = first.loss_curve
 
@@ -148,15 +161,15 @@ class SquaredErrorRegressor(LinearRegressor, ABC):
         return tags
 
 
-def keep_path(estimator: Any, alphas: Any, solutions: Sequence[Solution], *, is_flat: bool) -> None:
+def keep_path(estimator: Any, alphas: Any, solutions: Sequence[Solution], shown: Shown) -> None:
     """Set ``alphas_``, ``coef_path_`` and ``intercept_path_``, or none of them without a path."""
     for name in ("alphas_", "coef_path_", "intercept_path_"):
         vars(estimator).pop(name, None)
     if len(solutions):
-        shown = [_shown(one.model, is_flat) for one in solutions]
+        found = [shown(one.model) for one in solutions]
         estimator.alphas_ = np.array(alphas, dtype=np.float64)
-        estimator.coef_path_ = np.stack([one["coef_"] for one in shown])
-        estimator.intercept_path_ = np.stack([one["intercept_"] for one in shown])
+        estimator.coef_path_ = np.stack([one["coef_"] for one in found])
+        estimator.intercept_path_ = np.stack([one["intercept_"] for one in found])
 
 
 def path_alphas(estimator: Any) -> list[float]:
@@ -172,13 +185,9 @@ def path_alphas(estimator: Any) -> list[float]:
     return found
 
 
-def _target_of(dataset: Dataset) -> Any:
-    """The target if it was given as values: its shape tells that of the coefficients."""
-    return dataset.target if isinstance(dataset.target, np.ndarray) else 0
-
-
-def _shown(model: LinearModel, is_flat: bool) -> dict[str, Any]:
-    """Coefficients (n_features,) and intercept () of one flat target, else with all outputs."""
-    if is_flat:
-        return {"coef_": model.coef[0], "intercept_": float(model.intercept[0])}
-    return {"coef_": model.coef, "intercept_": model.intercept}
+def _shown(model: LinearModel, *, has_row: bool, has_number: bool) -> dict[str, Any]:
+    """Fitted attributes: coefficients as one row or more, the intercept as a number or an array."""
+    return {
+        "coef_": model.coef[0] if has_row else model.coef,
+        "intercept_": float(model.intercept[0]) if has_number else model.intercept,
+    }

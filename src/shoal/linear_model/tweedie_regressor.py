@@ -28,15 +28,17 @@ class TweedieRegressor(GeneralizedLinearRegressor):
     Parameters
     ----------
     power : float, default=0.0
-        The power p: 0 normal, 1 Poisson, between 1 and 2 compound Poisson and gamma (amounts, many
-        of them 0), 2 gamma, 3 inverse Gaussian; not between 0 and 1.
+        The power p: below 0 extreme stable, 0 normal, 1 Poisson, between 1 and 2 compound Poisson
+        and gamma (amounts, many of them 0), 2 gamma, 3 inverse Gaussian; not between 0 and 1.
     alpha : float, default=1.0
         Strength of the penalty, 0 or above.
     fit_intercept : bool, default=True
         Whether there is an intercept; it is not penalised.
     link : {"auto", "identity", "log"}, default="auto"
-        What of the mean is linear. ``"auto"`` is ``"identity"`` for a power of 0, else ``"log"``;
-        ``"identity"`` is for a power of 0 alone, where scikit-learn takes it for others too.
+        What of the mean is linear. ``"auto"`` is ``"identity"`` for a power of 0, else ``"log"``,
+        and ``"identity"`` is for a power of 0 alone. scikit-learn takes it for others too, and by
+        itself for powers below 0, whose deviance is not defined for means that are not positive:
+        compare with its ``link="log"``.
     solver : {"auto", "lbfgs", "newton", "nesterov", "gradient_descent"}, default="auto"
         ``"auto"`` is ``"lbfgs"``. ``"newton"`` needs few passes, of O(n_features^2) work a row.
     max_iter : int, default=100

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.utils.multiclass import check_classification_targets
 
 from shoal._typing import AnyArray, Float64Array, Int64Array
 from shoal.data.block import Block
 from shoal.data.dataset import Dataset
+from shoal.data.open import given_target
+from shoal.data.rows import is_missing
 from shoal.data.validation import predict_dataset
 from shoal.engines.row_values import gathered
 from shoal.exceptions import DataError, NonFiniteError
+from shoal.statistics.classes import check_discrete
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,7 +91,7 @@ class Targets:
 
     def classes(self) -> tuple[list[AnyArray], Int64Array]:
         """The classes of each output, ascending, and which of them each row has."""
-        check_classification_targets(self.values if self.values.shape[1] > 1 else self.values[:, 0])
+        check_discrete(self.values)
         classes, codes = [], np.empty(self.values.shape, dtype=np.int64)
         for output, values in enumerate(self.values.T):
             found, codes[:, output] = np.unique(values, return_inverse=True)
@@ -99,10 +101,16 @@ class Targets:
 
 def scored_rows(model: Any, X: Any, y: Any) -> tuple[Any, Any]:
     """Rows and the targets to compare predictions with; these may be a column of the rows."""
-    if y is not None and not isinstance(y, str):
-        return X, y
     dataset = predict_dataset(model, X, target=y)
+    if isinstance(X, Dataset) and y is not None:
+        dataset = dataset.with_target(given_target(y))
     targets = Targets.of(dataset)
+    missing = is_missing(targets.values)
+    if missing.any():
+        raise NonFiniteError(
+            f"Input y contains NaN: row {int(missing.argmax())} has no target, so it "
+            "has no score. Leave it out."
+        )
     return dataset, targets.shaped(targets.values)
 
 

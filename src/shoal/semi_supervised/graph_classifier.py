@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from shoal._typing import AnyArray, Float64Array
 from shoal.data.validation import fit_dataset, target_role
 from shoal.neighbors.prediction import collected, written
+from shoal.neighbors.targets import scored_rows
 from shoal.semi_supervised.graph_model import GraphModel
 from shoal.solvers.diffusion import DiffusionState
 from shoal.solvers.fitting import restored_on_error
@@ -110,6 +111,30 @@ class GraphClassifier(ClassifierMixin, GraphModel):
         if out is not None:
             return written(out, "label", self.classes_.dtype, labels, n_rows, 1)
         return collected(n_rows, labels)
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Give the share of rows whose label is predicted.
+
+        Memory of the targets and of as many predictions.
+
+        Parameters
+        ----------
+        X : as for `predict`
+        y : array-like of shape (n_rows,), or column name
+            None where `X` is a Dataset with a target.
+        sample_weight : array-like of shape (n_rows,), default=None
+
+        Returns
+        -------
+        accuracy : float
+
+        Raises
+        ------
+        NotFittedError, DataError, FileError
+        """
+        check_is_fitted(self)
+        X, y = scored_rows(self, X, y)
+        return float(super().score(X, y, sample_weight))
 
     def _shown(self, state: DiffusionState) -> dict[str, Any]:
         distributions = shares(state.values)

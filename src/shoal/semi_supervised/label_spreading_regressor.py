@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from shoal._typing import Float64Array
 from shoal.data.validation import fit_dataset, target_role
 from shoal.neighbors.prediction import collected, written
+from shoal.neighbors.targets import scored_rows
 from shoal.semi_supervised.affinity import Kernel, normalised
 from shoal.semi_supervised.graph_model import GraphModel, check_alpha, spread
 from shoal.solvers.diffusion import DiffusionState
@@ -185,6 +186,30 @@ class LabelSpreadingRegressor(RegressorMixin, GraphModel):
         if out is not None:
             return written(out, "prediction", np.float64, predictions, n_rows, 1)
         return collected(n_rows, predictions)
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Give the share of the variance that is explained, :math:`R^2`: 1 at best.
+
+        Memory of the targets and of as many predictions.
+
+        Parameters
+        ----------
+        X : as for `predict`
+        y : array-like of shape (n_rows,), or column name
+            None where `X` is a Dataset with a target.
+        sample_weight : array-like of shape (n_rows,), default=None
+
+        Returns
+        -------
+        score : float
+
+        Raises
+        ------
+        NotFittedError, DataError, FileError
+        """
+        check_is_fitted(self)
+        X, y = scored_rows(self, X, y)
+        return float(super().score(X, y, sample_weight))
 
     def _shown(self, state: DiffusionState) -> dict[str, Any]:
         return {

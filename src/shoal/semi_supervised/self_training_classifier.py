@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Sequence
+from os import PathLike
 from typing import Any, Self
 
 import numpy as np
@@ -16,6 +17,7 @@ from shoal.callbacks import logger, make_log_visible
 from shoal.data.validation import fit_dataset, predict_dataset, target_role
 from shoal.engines.current import current_engine
 from shoal.exceptions import ParameterError
+from shoal.neighbors.targets import scored_rows
 from shoal.semi_supervised.affinity import require_all
 from shoal.semi_supervised.graph_model import in_memory
 from shoal.semi_supervised.training_rows import HeldRows, StreamedRows, TrainingRows
@@ -60,7 +62,7 @@ class SelfTrainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
     Attributes
     ----------
     estimator_ : estimator
-        The fitted classifier. `save_model` stores it by itself, but not this one.
+        The fitted classifier.
     classes_ : ndarray of shape (n_classes,)
         The labels, sorted.
     transduction_ : ndarray of shape (n_rows,)
@@ -168,19 +170,60 @@ class SelfTrainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
         return self
 
     @available_if(_estimator_has("predict"))
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: Any, *, out: str | PathLike[str] | None = None) -> Any:
         """Predict the label of each row.
 
         Parameters
         ----------
         X : path, array-like, sparse matrix, data frame, Dask collection or Dataset
             Rows with the features of the fit. Files may have more columns.
+        out : path, default=None
+            A Parquet file to write instead, by a classifier of Shoal: one column, ``label``, one
+            row a row of `X`, null where a row was dropped. It appears whole or not at all.
 
         Returns
         -------
-        labels : ndarray of shape (n_rows,)
+        labels : ndarray of shape (n_rows,), or pathlib.Path
+            The path, with `out`.
+
+        Raises
+        ------
+        ParameterError
+            `out` is given, and the classifier is not one of Shoal.
         """
-        return self._ask("predict", X)
+        if out is None:
+            return self._ask("predict", X)
+        check_is_fitted(self)
+        if not _is_ours(self.estimator_):
+            raise ParameterError(
+                f"out={str(out)!r}: {type(self.estimator_).__name__} predicts in memory. Write "
+                "what predict returns."
+            )
+        return self.estimator_.predict(predict_dataset(self, X), out=out)
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Give the share of rows whose label is predicted.
+
+        Memory of the targets and of as many predictions.
+
+        Parameters
+        ----------
+        X : as for `predict`
+        y : array-like of shape (n_rows,), or column name
+            None where `X` is a Dataset with a target.
+        sample_weight : array-like of shape (n_rows,), default=None
+
+        Returns
+        -------
+        accuracy : float
+
+        Raises
+        ------
+        NotFittedError, DataError, FileError
+        """
+        check_is_fitted(self)
+        X, y = scored_rows(self, X, y)
+        return float(super().score(X, y, sample_weight))
 
     @available_if(_estimator_has("predict_proba"))
     def predict_proba(self, X: Any) -> Any:

@@ -6,7 +6,7 @@ import numpy as np
 
 from shoal._typing import AnyArray, Float64Array, Int64Array
 from shoal.data.block import Block
-from shoal.data.target_classes import positions
+from shoal.data.target_classes import check_labels, positions
 from shoal.engines.statistic import Statistic
 from shoal.exceptions import DataError
 from shoal.statistics.exact_sum import ExactArray, exact_sums, rounded, whole
@@ -87,12 +87,7 @@ def _labelled(target: AnyArray, known: AnyArray | None) -> tuple[AnyArray, Int64
         if (places >= 0).all():
             return known, places
     check_discrete(target)
-    try:
-        labels, places = np.unique(target, return_inverse=True)
-    except TypeError as error:
-        raise DataError(
-            f"Labels must be of one type, so that they can be sorted: {error}."
-        ) from error
+    labels, places = np.unique(target, return_inverse=True)
     check_count(labels)
     return labels, places
 
@@ -114,7 +109,8 @@ def check_count(labels: AnyArray) -> None:
 
 
 def check_discrete(target: AnyArray) -> None:
-    """Raise DataError where targets are numbers that name no classes."""
+    """Raise DataError where targets name no classes."""
+    check_labels(target)
     if target.dtype.kind == "f" and (target != np.floor(target)).any():
         value = target[(target != np.floor(target)).argmax()]
         raise DataError(

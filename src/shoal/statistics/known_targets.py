@@ -110,10 +110,7 @@ def _distinct(values: AnyArray) -> tuple[AnyArray, Int32Array]:
         _check_finite(values)
     check_discrete(values[known])
     codes = np.full(len(values), UNKNOWN, dtype=np.int32)
-    try:
-        labels, codes[known] = np.unique(values[known], return_inverse=True)
-    except TypeError as error:
-        raise DataError(f"Labels of different kinds cannot be compared: {error}.") from error
+    labels, codes[known] = np.unique(values[known], return_inverse=True)
     if labels.dtype == object:
         labels = np.array(labels.tolist(), dtype=object if _is_text(labels) else None)
     return labels, codes
