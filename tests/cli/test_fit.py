@@ -47,7 +47,5 @@ def test_rows_that_are_read_are_not_replaced(shoal_command, rows, tmp_path, monk
     before = (rows / "1.parquet").read_bytes()
     result = shoal_command(*command, "--out", "rows/1.parquet")
     assert result.exit_code == 1
-    assert result.stderr == (
-        "shoal: rows/1.parquet is a file that rows are read from: write to another.\n"
-    )
+    assert result.stderr == ("shoal: rows/1.parquet is a file that is read: write to another.\n")
     assert (rows / "1.parquet").read_bytes() == before

@@ -45,7 +45,7 @@ def test_labels_do_not_take_the_place_of_the_model(shoal_command, rows, model, t
     before = (tmp_path / "model").read_bytes()
     result = shoal_command("predict", tmp_path / "model", rows, "--out", tmp_path / "model")
     assert result.exit_code == 1
-    assert "is the model itself" in result.stderr
+    assert "is a file that is read: write to another" in result.stderr
     assert (tmp_path / "model").read_bytes() == before
 
 

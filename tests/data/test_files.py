@@ -151,18 +151,18 @@ def test_changed_url():
 def test_files_that_are_read_are_not_replaced(tmp_path, monkeypatch):
     read, other = tmp_path / "x.npy", tmp_path / "y.npy"
     np.save(read, np.ones((3, 2)))
-    cells = open_dataset(read).cells
-    check_apart(other, cells)
+    files = open_dataset(read).files
+    check_apart(other, files)
     other.write_text("something")
-    check_apart(other, cells)
+    check_apart(other, files)
     (tmp_path / "link.npy").symlink_to(read)
     monkeypatch.chdir(tmp_path)
     for name in ("x.npy", read, "link.npy"):
-        with pytest.raises(FileError, match="is a file that rows are read from: write to another"):
-            check_apart(name, cells)
+        with pytest.raises(FileError, match="is a file that is read: write to another"):
+            check_apart(name, files)
 
 
 def test_data_in_memory_have_no_file_to_replace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "array").write_text("of the user")
-    check_apart("array", open_dataset(np.ones((3, 2))).cells)
+    check_apart("array", open_dataset(np.ones((3, 2))).files)

@@ -200,3 +200,27 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     with pytest.raises(FileError, match="SHOAL_CACHE_DIR names another folder") as caught:
         file_in(blocker)
     assert caught.value.errno == errno.ENOTDIR
+
+
+def test_what_is_expected_is_read_ahead(file, monkeypatch):
+    asked = []
+    monkeypatch.setattr(os, "posix_fadvise", lambda _, *advice: asked.append(advice))
+    monkeypatch.setattr(file, "_is_at_hand", lambda offset: offset == 4096 + 299_999)
+    file.expect(4096, 300_000)
+    assert not asked
+    monkeypatch.setattr(file, "_is_at_hand", lambda offset: False)
+    file.expect(4096, 300_000)
+    assert {advice for *_, advice in asked} == {os.POSIX_FADV_WILLNEED}
+    starts = [start for start, *_ in asked]
+    assert starts == [4096, 4096 + 2**17, 4096 + 2**18]
+    assert {n_bytes for _, n_bytes, _ in asked} == {2**17}
+
+
+def test_nothing_is_read_ahead_where_nobody_can_ask(file, monkeypatch):
+    monkeypatch.delattr(os, "posix_fadvise")
+    file.expect(0, 100)
+
+
+def test_a_closed_file_is_not_read_ahead(file):
+    file.close()
+    file.expect(0, 100)

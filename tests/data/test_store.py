@@ -279,3 +279,30 @@ def test_dropped_rows_keep_their_numbers():
         rows = np.sort(np.concatenate([block.row_numbers for block in taken(store, 2)]))
         assert np.array_equal(rows, expected)
     store.close()
+
+
+def test_blocks_are_expected_in_the_order_they_are_taken(monkeypatch):
+    store = store_of(synthetic_dataset(5700), 0)
+    taken(store)
+    expected, read = [], []
+    expect, read_back = BlockCache.expect, BlockCache.read
+
+    def expecting(cache, stored):
+        expected.append(stored.offset)
+        expect(cache, stored)
+
+    def reading(cache, stored, buffer):
+        read.append((stored.offset, len(expected)))
+        return read_back(cache, stored, buffer)
+
+    monkeypatch.setattr(BlockCache, "expect", expecting)
+    monkeypatch.setattr(BlockCache, "read", reading)
+    largest = max(place.n_bytes for place in store.find(store._dataset.cells))
+    monkeypatch.setattr("shoal.data.store._AHEAD_BYTES", 3 * largest)
+    for _ in range(2):
+        expected.clear(), read.clear()
+        taken(store, 1)
+        assert [offset for offset, _ in read] == expected
+        n_ahead = [n_expected - position for position, (_, n_expected) in enumerate(read)]
+        assert n_ahead == [min(4, len(read) - position) for position in range(len(read))]
+    store.close()

@@ -51,6 +51,6 @@ def test_rows_that_are_read_are_not_replaced(tmp_path):
     path = tmp_path / "rows.npy"
     np.save(path, rows()[0])
     before = path.read_bytes()
-    with pytest.raises(FileError, match="read from"):
+    with pytest.raises(FileError, match="is a file that is read: write to another"):
         written(open_dataset(path), first, path, "value", np.float64)
     assert path.read_bytes() == before

@@ -16,6 +16,7 @@ from shoal.exceptions import (
     ColumnError,
     CorruptFileError,
     DataError,
+    FileError,
     ModelFileError,
     NonFiniteError,
     ParameterError,
@@ -266,3 +267,32 @@ def test_bad_parameters():
             NearestNeighbors(**parameters).fit(X)
     with pytest.raises(NotFittedError):
         NearestNeighbors().forget([0])
+
+
+@pytest.mark.parametrize("verb", ["kneighbors", "radius_neighbors", "predict"])
+@pytest.mark.parametrize("own", [True, False])
+def test_what_is_found_does_not_take_the_place_of_rows(verb, own, tmp_path):
+    X = blobs(60)
+    rows, queries = parquet(X, tmp_path / "rows.parquet"), parquet(X, tmp_path / "queries.parquet")
+    model = {
+        "kneighbors": NearestNeighbors(),
+        "radius_neighbors": NearestNeighbors(radius=1.0),
+        "predict": KNeighborsRegressor(),
+    }[verb]
+    y = None if verb != "predict" else X[:, 0]
+    model.fit(open_dataset(rows).with_target(y))
+    before = {file: file.read_bytes() for file in tmp_path.iterdir()}
+    for out in (rows,) if own else (rows, queries):
+        with pytest.raises(FileError, match=f"{out.name} is a file that is read: write to another"):
+            getattr(model, verb)(None if own else queries, out=out)
+    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
+    getattr(model, verb)(None if own else queries, out=tmp_path / "other.parquet")
+
+
+@pytest.mark.parametrize("model", [RadiusNeighborsClassifier, RadiusNeighborsRegressor])
+def test_predictions_by_a_radius_do_not_take_the_place_of_rows(model, tmp_path):
+    X = blobs(60)
+    rows = parquet(X, tmp_path / "rows.parquet")
+    fitted = model(radius=50.0).fit(open_dataset(rows).with_target(np.arange(60) % 2))
+    with pytest.raises(FileError, match="is a file that is read"):
+        fitted.predict(X, out=rows)

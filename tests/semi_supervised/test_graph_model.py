@@ -15,6 +15,7 @@ from shoal.callbacks import FitListener, IterationEnded
 from shoal.data.dataset import Dataset
 from shoal.exceptions import (
     DataError,
+    FileError,
     MemoryBudgetError,
     ModelFileError,
     NonFiniteError,
@@ -155,3 +156,14 @@ def test_a_fit_that_fails_changes_nothing(model):
     fitted.set_params(kernel="knn")
     assert learnt(fitted) == before
     assert fitted.predict(X[:3]).shape == (3,)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_predictions_do_not_take_the_place_of_rows(model, tmp_path):
+    rows, queries = (parquet(X, Y, tmp_path / f"{name}.parquet") for name in ("rows", "queries"))
+    fitted = model(n_neighbors=5).fit(rows, "y")
+    before = {file: file.read_bytes() for file in tmp_path.iterdir()}
+    for out in (rows, queries):
+        with pytest.raises(FileError, match=f"{out.name} is a file that is read: write to another"):
+            fitted.predict(queries, out=out)
+    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before

@@ -1,7 +1,7 @@
 """What every ``shoal fit`` does: open data, fit a model on an engine, save it, say so."""
 
 import time
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, fields
 from inspect import Parameter, Signature, signature
 from pathlib import Path
@@ -90,7 +90,7 @@ class Fitting:
             from shoal.persistence import save_model
 
             model, dataset = make_model(), self._opened()
-            check_out(self.out, dataset)
+            check_out(self.out, dataset.files)
             if keeps_rows:
                 dataset = self._loaded(dataset)
             began = time.monotonic()
@@ -166,11 +166,10 @@ def _shared_parameters(without: Container[str]) -> list[Parameter]:
     return [each for each in parameters if each.name not in without]
 
 
-def check_out(out: Path, *read: "Dataset") -> None:
+def check_out(out: Path, files: Iterable[str]) -> None:
     """Find out before the work if its result can go nowhere, or would replace what is read."""
     from shoal._archive import check_writable
     from shoal.data.files import check_apart
 
     check_writable(out)
-    for dataset in read:
-        check_apart(out, dataset.cells)
+    check_apart(out, files)

@@ -143,7 +143,7 @@ def neighbors(
 
         rows = _opened(data, names(columns), missing)
         asked = None if queries is None else _opened(queries, list(rows.feature_names), missing)
-        check_out(out, rows, *([] if asked is None else [asked]))
+        check_out(out, rows.files if asked is None else rows.files | asked.files)
         model = NearestNeighbors(
             n_neighbors=n_neighbors,
             metric=metric.value,

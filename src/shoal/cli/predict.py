@@ -46,7 +46,7 @@ def predict(
     """
     with reported(debug):
         from shoal.data.open import open_dataset
-        from shoal.exceptions import FileError, ModelFileError
+        from shoal.exceptions import ModelFileError
         from shoal.persistence import load_model
 
         fitted = load_model(model)
@@ -61,9 +61,7 @@ def predict(
             features=None if features is None else list(features),
             missing=missing.value,
         )
-        check_out(out, dataset)
-        if out.exists() and out.samefile(model):
-            raise FileError(f"{out} is the model itself: write the labels to another file.")
+        check_out(out, dataset.files | {str(model)})
         began = time.monotonic()
         with engine(engine_name, memory, threads):
             fitted.predict(dataset, out=out)

@@ -143,6 +143,10 @@ class BlockCache:
             block.beside,
         )
 
+    def expect(self, stored: StoredBlock) -> None:
+        """Have the system read a block ahead, into memory of its own."""
+        self._file.expect(stored.offset, stored.n_bytes)
+
     def read(self, stored: StoredBlock, buffer: AnyArray) -> Block:
         """The block, its arrays views of the first ``stored.n_bytes`` of `buffer`.
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -95,6 +96,12 @@ class Dataset:
     def row_bytes(self) -> int:
         """Memory of one decoded row: features, target and weight."""
         return planning.row_bytes(self)
+
+    @property
+    def files(self) -> frozenset[str]:
+        """The local files that rows are read from, absolute paths."""
+        # Cells of data in memory have the kind of their source in place of a path.
+        return frozenset(cell.file for cell in self.cells if Path(cell.file).is_absolute())
 
     def read(self, cell: Cell, max_rows: int) -> Iterator[Block]:
         """The blocks of one cell, in row order.

@@ -162,13 +162,11 @@ def _types(columns: Sequence[Column], file: File) -> dict[str, str]:
     return types
 
 
-def check_apart(path: str | os.PathLike[str], cells: Iterable[Cell]) -> None:
-    """Raise FileError if a file at `path` would take the place of one that rows are read from."""
-    # Cells of data in memory have the kind of their source in place of a path.
-    files = {cell.file for cell in cells if Path(cell.file).is_absolute()}
+def check_apart(path: str | os.PathLike[str], files: Iterable[str]) -> None:
+    """Raise FileError if a file at `path` would take the place of one of those that are read."""
     path = Path(path)
     if path.exists() and any(Path(file).exists() and path.samefile(file) for file in files):
-        raise FileError(f"{path} is a file that rows are read from: write to another.")
+        raise FileError(f"{path} is a file that is read: write to another.")
 
 
 def lay_cells(

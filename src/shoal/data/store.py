@@ -22,6 +22,10 @@ from shoal.data.row_major import row_major
 from shoal.data.scan import CellScan, Found, OrderedScan, Scan, UnorderedScan
 from shoal.data.source import Cell
 
+#: Of the cache file, that the disk is ahead of what threads take: they work meanwhile, and a scan
+#: backwards is none that the system would foresee.
+_AHEAD_BYTES = 32 * 2**20
+
 
 @dataclass(slots=True)
 class _Kept:
@@ -220,12 +224,12 @@ class KeptBlocks:
     ) -> None:
         self._places = deque(places)
         self._cache, self._buffers = cache, buffers
-        self._buffers.resize(
-            max(
-                (place.n_bytes for place in self._places if isinstance(place, StoredBlock)),
-                default=0,
-            )
-        )
+        stored = [place for place in self._places if isinstance(place, StoredBlock)]
+        largest = max((place.n_bytes for place in stored), default=0)
+        self._buffers.resize(largest)
+        self._unexpected = iter(stored)
+        for _ in stored[: _AHEAD_BYTES // max(largest, 1)]:
+            self._expect_next()
 
     def take(self) -> Block | None:
         """The next block; None where there is no more. Thread-safe."""
@@ -235,8 +239,15 @@ class KeptBlocks:
             return None
         if isinstance(place, Block):
             return place
+        self._expect_next()
         assert self._cache is not None
         return self._cache.read(place, self._buffers.take())
+
+    def _expect_next(self) -> None:
+        """Have the system read one block more ahead."""
+        place = next(self._unexpected, None)
+        if place is not None and self._cache is not None:
+            self._cache.expect(place)
 
 
 class _Buffers:

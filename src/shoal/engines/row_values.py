@@ -40,6 +40,6 @@ def written(
     dtype: Any,
 ) -> Path:
     """The path `out`, where one column of predictions was written. One pass, no memory."""
-    check_apart(out, dataset.cells)
+    check_apart(out, dataset.files)
     values = current_engine().map_blocks(dataset, function)
     return write_predictions(out, name, dtype, values, dataset.n_rows)

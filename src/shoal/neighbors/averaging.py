@@ -61,7 +61,7 @@ class AveragingRegressor(MultiOutputMixin, RegressorMixin, SupervisedNeighbors):
         NotFittedError, DataError, FileError
         """
         check_is_fitted(self, "index_")
-        n_rows, batches = self._batches(X)
+        n_rows, batches = self._batches(X, out)
         averaged, shaped = self._averaged(X is None), self._targets.shaped
         with searching(self, n_rows) as search:
             predictions = ((block, shaped(averaged(block))) for block in search.over(batches))

@@ -76,6 +76,11 @@ class Database:
     def is_dense(self) -> bool:
         return not any(part.source.is_sparse for part in self.parts)
 
+    @property
+    def files(self) -> frozenset[str]:
+        """The local files that rows are read from, absolute paths."""
+        return frozenset().union(*(part.files for part in self.parts))
+
     def with_rows(self, dataset: Dataset) -> "Database":
         """These rows, followed by those of `dataset`."""
         return Database((*self.parts, dataset), self.removed)

@@ -69,7 +69,7 @@ class KNeighbors(NeighborModel):
         ParameterError
             `n_neighbors` is not positive, or more than there are rows.
         """
-        n_queries, batches = self._queries(X)
+        n_queries, batches = self._queries(X, out)
         k = self.checked_n_neighbors(n_neighbors, n_queries, X is None)
         with searching(self, n_queries) as search:
             found = (
@@ -126,9 +126,11 @@ class KNeighbors(NeighborModel):
             )
         return found
 
-    def _nearest_batches(self, X: Any, beside_bytes: int) -> tuple[int, Iterator[Block]]:
+    def _nearest_batches(
+        self, X: Any, out: str | PathLike[str] | None, beside_bytes: int
+    ) -> tuple[int, Iterator[Block]]:
         """How many queries there are, and these batch by batch, with so many bytes beside each."""
-        n_queries, batches = self._queries(X)
+        n_queries, batches = self._queries(X, out)
         k = self.checked_n_neighbors(None, n_queries, X is None)
         return n_queries, batches(query_bytes(k) + beside_bytes)
 

@@ -1,6 +1,7 @@
 """Classification by the nearest rows."""
 
 from collections.abc import Callable, Iterator
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -124,5 +125,5 @@ class KNeighborsClassifier(VotingClassifier, KNeighbors):
 
         return voters
 
-    def _batches(self, X: Any) -> tuple[int, Iterator[Block]]:
-        return self._nearest_batches(X, 16 * sum(map(len, self._classes)))
+    def _batches(self, X: Any, out: str | PathLike[str] | None) -> tuple[int, Iterator[Block]]:
+        return self._nearest_batches(X, out, 16 * sum(map(len, self._classes)))

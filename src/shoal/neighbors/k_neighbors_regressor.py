@@ -1,6 +1,7 @@
 """Regression by the nearest rows."""
 
 from collections.abc import Callable, Iterator
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -118,5 +119,5 @@ class KNeighborsRegressor(AveragingRegressor, KNeighbors):
 
         return averaged
 
-    def _batches(self, X: Any) -> tuple[int, Iterator[Block]]:
-        return self._nearest_batches(X, 8 * self._y.shape[1])
+    def _batches(self, X: Any, out: str | PathLike[str] | None) -> tuple[int, Iterator[Block]]:
+        return self._nearest_batches(X, out, 8 * self._y.shape[1])

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from os import PathLike
 from typing import Any, Self
 
 from sklearn.base import BaseEstimator
@@ -13,6 +14,7 @@ from shoal._typing import Int64Array
 from shoal._validation import check_choice, check_number
 from shoal.data.block import Block
 from shoal.data.dataset import Dataset
+from shoal.data.files import check_apart
 from shoal.data.validation import fit_dataset, predict_dataset
 from shoal.exceptions import DataError
 from shoal.neighbors.choice import ALGORITHMS, build_index
@@ -133,16 +135,23 @@ class NeighborModel(BaseEstimator, ABC):
     def _metric(self) -> Metric:
         return self.index_.metric
 
-    def _queries(self, X: Any) -> tuple[int, Callable[[int], Iterator[Block]]]:
+    def _queries(
+        self, X: Any, out: str | PathLike[str] | None = None
+    ) -> tuple[int, Callable[[int], Iterator[Block]]]:
         """How many rows `X` has, and how to read them with so many bytes found for each.
 
-        None stands for the model's own rows.
+        None stands for the model's own rows. FileError where `out`, for what is found, is a file
+        of either.
         """
         check_is_fitted(self, "index_")
+        database = self.index_.database
+        if out is not None:
+            check_apart(out, database.files)
         if X is None:
-            database = self.index_.database
             return database.n_rows, partial(database.batches, self._metric)
         dataset = self.query_dataset(X)
+        if out is not None:
+            check_apart(out, dataset.files)
         return dataset.n_rows, partial(query_batches, dataset, absent=self._metric.absent)
 
     def query_dataset(self, X: Any) -> Dataset:

@@ -113,7 +113,7 @@ class RadiusNeighbors(NeighborModel):
         sort_results: bool,
     ) -> Path:
         """The file of the neighbours of all queries."""
-        n_queries, batches = self._queries(X)
+        n_queries, batches = self._queries(X, out)
         with searching(self, n_queries) as search:
             blocks = search.over(batches(QUERY_BYTES))
             pairs = self._pairs(blocks, radius, X is None, sort_results)

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -147,8 +148,8 @@ class RadiusNeighborsClassifier(VotingClassifier, RadiusNeighbors):
 
         return voters
 
-    def _batches(self, X: Any) -> tuple[int, Iterator[Block]]:
-        n_queries, batches = self._queries(X)
+    def _batches(self, X: Any, out: str | PathLike[str] | None) -> tuple[int, Iterator[Block]]:
+        n_queries, batches = self._queries(X, out)
         return n_queries, batches(QUERY_BYTES + 16 * sum(map(len, self._classes)))
 
     def _counted(

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -132,6 +133,6 @@ class RadiusNeighborsRegressor(AveragingRegressor, RadiusNeighbors):
 
         return averaged
 
-    def _batches(self, X: Any) -> tuple[int, Iterator[Block]]:
-        n_queries, batches = self._queries(X)
+    def _batches(self, X: Any, out: str | PathLike[str] | None) -> tuple[int, Iterator[Block]]:
+        n_queries, batches = self._queries(X, out)
         return n_queries, batches(QUERY_BYTES + 8 * self._y.shape[1])

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from os import PathLike
 from typing import Any, Self
 
 from shoal._typing import Int64Array
@@ -19,8 +20,8 @@ class SupervisedNeighbors(NeighborModel):
     _targets: Targets
 
     @abstractmethod
-    def _batches(self, X: Any) -> tuple[int, Iterator[Block]]:
-        """How many queries there are, and these batch by batch."""
+    def _batches(self, X: Any, out: str | PathLike[str] | None) -> tuple[int, Iterator[Block]]:
+        """How many queries there are, and these batch by batch, if `out` is no file of theirs."""
 
     def fit(self, X: Any, y: Any = None, *, features: Sequence[str | int] | None = None) -> Self:
         """Take the rows and their targets.

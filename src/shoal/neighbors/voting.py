@@ -73,7 +73,7 @@ class VotingClassifier(MultiOutputMixin, ClassifierMixin, SupervisedNeighbors):
         NotFittedError, DataError, FileError
         """
         check_is_fitted(self, "index_")
-        n_rows, batches = self._batches(X)
+        n_rows, batches = self._batches(X, out)
         with searching(self, n_rows) as search:
             votes_of = self._votes(X, search.over(batches))
             predictions = ((block, self._labels(votes)) for block, votes in votes_of)
@@ -99,7 +99,7 @@ class VotingClassifier(MultiOutputMixin, ClassifierMixin, SupervisedNeighbors):
         As `predict`.
         """
         check_is_fitted(self, "index_")
-        n_rows, batches = self._batches(X)
+        n_rows, batches = self._batches(X, None)
         with searching(self, n_rows) as search:
             parts = list(self._votes(X, search.over(batches)))
         shares = [

@@ -106,7 +106,7 @@ class GraphClassifier(ClassifierMixin, GraphModel):
         NotFittedError, DataError, FileError
         """
         check_is_fitted(self)
-        n_rows, sums = self._averages(X, self.label_distributions_)
+        n_rows, sums = self._averages(X, self.label_distributions_, out)
         labels = ((block, self.classes_[found.argmax(axis=1)]) for block, found in sums)
         if out is not None:
             return written(out, "label", self.classes_.dtype, labels, n_rows, 1)

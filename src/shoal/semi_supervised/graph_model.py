@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from functools import partial
 from numbers import Real
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from shoal._typing import Float64Array, Matrix
 from shoal._validation import check_choice, check_number
 from shoal.data.block import Block
 from shoal.data.dataset import Dataset
+from shoal.data.files import check_apart
 from shoal.data.open import open_dataset
 from shoal.data.validation import predict_dataset
 from shoal.exceptions import ParameterError
@@ -78,10 +80,15 @@ class GraphModel(CallbackSupportMixin, BaseEstimator, ABC):
             )
 
     def _averages(
-        self, X: Any, values: Float64Array
+        self, X: Any, values: Float64Array, out: str | PathLike[str] | None = None
     ) -> tuple[int, Iterator[tuple[Block, Float64Array]]]:
-        """How many queries there are, and sums of `values` by their weights, batch by batch."""
+        """How many queries there are, and sums of `values` by their weights, batch by batch.
+
+        FileError where `out`, for what is found, is a file of theirs or of the fit.
+        """
         dataset = predict_dataset(self, X)
+        if out is not None:
+            check_apart(out, dataset.files | open_dataset(self.X_).files)
         if not hasattr(self, "_affinity"):
             self._affinity = self._built()
         batches = query_batches(dataset, self._affinity.query_bytes)

@@ -181,7 +181,7 @@ class LabelSpreadingRegressor(RegressorMixin, GraphModel):
         """
         check_is_fitted(self)
         about_mean = (self.transduction_ - self.y_mean_) * self.mass_
-        n_rows, sums = self._averages(X, np.stack([about_mean, self.mass_], axis=1))
+        n_rows, sums = self._averages(X, np.stack([about_mean, self.mass_], axis=1), out)
         predictions = ((block, self.y_mean_ + _quotient(found)) for block, found in sums)
         if out is not None:
             return written(out, "prediction", np.float64, predictions, n_rows, 1)
