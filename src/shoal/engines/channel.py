@@ -13,14 +13,13 @@ import asyncio
 import logging
 import traceback
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from pickle import PickleBuffer
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from shoal.data.plan import available_memory_bytes
-from shoal.engines.cluster_pass import WorkerLostError, WorkerRecord
 from shoal.engines.tenant import Tenant, tenants
 from shoal.exceptions import EngineError
 
@@ -36,6 +35,40 @@ REACH_SECONDS = 5.0
 LEASE_SECONDS = 1.0
 
 _OPERATION = "shoal"
+
+
+@dataclass(eq=False, slots=True)
+class WorkerRecord:
+    """The driver's record of one worker process.
+
+    Parameters
+    ----------
+    address : str
+    n_threads : int
+    name : str
+        Of its tenant and lease; a process that takes the place of another gets a new one.
+    lease : distributed.Future
+        The task that keeps its tenant.
+    has_tenant, is_reachable : bool
+        Whether its tenant is there, and can be called without help of the scheduler.
+    sent : dict of set
+        What it has been sent: tokens of datasets, and names of rows with the indices of cells.
+    preparing : asyncio.Lock
+        Held while something is sent, so that no call overtakes what it needs.
+    """
+
+    address: str
+    n_threads: int
+    name: str
+    lease: Any
+    has_tenant: bool = False
+    is_reachable: bool = False
+    sent: dict[str, set[int]] = field(default_factory=dict)
+    preparing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class WorkerLostError(Exception):
+    """A worker did not answer."""
 
 
 @dataclass(frozen=True, slots=True)
