@@ -43,6 +43,8 @@ from shoal.engines.dask import DaskEngine
 from shoal.engines.local import LocalEngine
 from shoal.exceptions import (
     ClusterUnreachableError,
+    EngineError,
+    FileChangedError,
     NonFiniteError,
     WorkersLostError,
 )
@@ -75,9 +77,9 @@ def note_and_wait(folder: str, block: Block) -> None:
     time.sleep(0.3)
 
 
-def fail(row: int, block: Block) -> None:
+def fail(row: int, kind: type[BaseException], block: Block) -> None:
     if row in block.row_numbers:
-        raise ZeroDivisionError(f"row {row}")
+        raise kind(f"row {row}")
 
 
 def test_conformance(cluster: distributed.LocalCluster) -> None:
@@ -366,13 +368,22 @@ def is_in_place(cell: Cell, blocks: Iterator[Block]) -> bool:
 class TestErrors:
     def test_a_statistic_fails(self, engine: DaskEngine, files: Dataset, expected: Sums) -> None:
         with pytest.raises(ZeroDivisionError, match="row 1200") as caught:
-            engine.fold(files, RowSums(partial(fail, 1200)))
+            engine.fold(files, RowSums(partial(fail, 1200, ZeroDivisionError)))
         assert "in fail" in "".join(caught.value.__notes__)
+        assert engine.fold(files, RowSums()) == expected
+
+    def test_what_it_raises_of_files_is_not_taken_for_a_lost_way(
+        self, engine: DaskEngine, files: Dataset, expected: Sums
+    ) -> None:
+        for kind in (FileChangedError, BrokenPipeError, SystemExit):
+            raised = EngineError if kind is SystemExit else kind
+            with pytest.raises(raised, match="row 1200"):
+                engine.fold(files, RowSums(partial(fail, 1200, kind)))
         assert engine.fold(files, RowSums()) == expected
 
     def test_a_function_of_blocks_fails(self, engine: DaskEngine, files: Dataset) -> None:
         with pytest.raises(ZeroDivisionError, match="row 1200"):
-            list(engine.map_blocks(files, partial(fail, 1200)))
+            list(engine.map_blocks(files, partial(fail, 1200, ZeroDivisionError)))
 
     def test_bad_rows(self, engine: DaskEngine, values: np.ndarray) -> None:
         bad = values.copy()

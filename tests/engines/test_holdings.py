@@ -1,5 +1,8 @@
 """What workers hold: what is sent once, stays, and goes."""
 
+import os
+import signal
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,13 +20,16 @@ from tests.engines.clusters import (
     eventually,
     note_read,
     tenants,
+    worker_pids,
 )
 
 from shoal.data.dataset import Dataset
 from shoal.data.open import open_dataset
 from shoal.data.target_classes import TargetClasses
+from shoal.engines import holdings, sent_rows
 from shoal.engines import tenant as tenancy
 from shoal.engines.dask import DaskEngine
+from shoal.engines.sent_rows import Piece, messages
 from shoal.exceptions import (
     EngineError,
     MemoryBudgetError,
@@ -173,3 +179,24 @@ class TestKept:
         engine.close()
         with pytest.raises(EngineError, match="closed"):
             engine.fold(files, RowSums())
+
+    def test_a_worker_dies_while_rows_are_sent(
+        self,
+        engine: DaskEngine,
+        cluster: distributed.LocalCluster,
+        many: Dataset,
+        values: np.ndarray,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        process_ids = list(worker_pids(cluster).values())[:1]
+
+        def deadly(*arguments: Any) -> Iterator[list[Piece]]:
+            for message in messages(*arguments):
+                yield message
+                if process_ids:
+                    os.kill(process_ids.pop(), signal.SIGKILL)
+
+        monkeypatch.setattr(holdings, "messages", deadly)
+        monkeypatch.setattr(sent_rows, "_MESSAGE_BYTES", 1 << 20)
+        assert engine.fold(many, RowSums())[2] == 60 * int(values.sum())
+        assert not process_ids

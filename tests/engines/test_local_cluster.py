@@ -14,6 +14,9 @@ import pytest
 from distributed.security import Security
 from tests.engines.clusters import connected, worker_pids
 
+from shoal.engines.local_cluster import local_cluster
+from shoal.exceptions import EngineError
+
 
 @pytest.mark.skipif(sys.platform != "linux", reason="malloc of glibc")
 def test_memory_of_a_pass_serves_the_next(cluster: distributed.LocalCluster) -> None:
@@ -26,6 +29,16 @@ def test_memory_of_a_pass_serves_the_next(cluster: distributed.LocalCluster) -> 
 
     with connected(cluster) as client:
         assert max(client.run(new_pages).values()) < 100
+
+
+def test_workers_may_start_none(cluster: distributed.LocalCluster) -> None:
+    def start() -> str:
+        with pytest.raises(EngineError, match=r"daemonic .*get_client"), local_cluster(1):
+            pass
+        return "told"
+
+    with connected(cluster) as client:
+        assert client.submit(start, pure=False).result(timeout=30) == "told"
 
 
 class TestSecurity:

@@ -80,11 +80,24 @@ class Parcel:
 
     @classmethod
     def of(cls, content: Any) -> "Parcel":
-        """`content` pickled, classes and functions of a notebook included."""
+        """`content` pickled, classes and functions of a notebook included.
+
+        Raises
+        ------
+        EngineError
+            It holds what cannot be pickled.
+        """
         from distributed.protocol.pickle import dumps
 
         buffers: list[PickleBuffer] = []
-        return cls(dumps(content, buffer_callback=buffers.append), buffers)
+        try:
+            return cls(dumps(content, buffer_callback=buffers.append), buffers)
+        except Exception as error:
+            raise EngineError(
+                f"What travels between a driver and its workers is pickled, but: {error}. Let "
+                "functions make locks, connections and open files where they are called, and give "
+                "back arrays or numbers."
+            ) from error
 
     @property
     def content(self) -> Any:
@@ -98,6 +111,24 @@ class Raised:
     """What a call raised, with the traceback told in a note: frames do not travel."""
 
     error: Exception
+
+    @classmethod
+    def parcel(cls, error: BaseException) -> Parcel:
+        """An error on its way; of one that cannot be raised there, what it says."""
+        if isinstance(error, Exception) and _survives(error):
+            return Parcel.of(cls(error))
+        told = EngineError(f"{type(error).__qualname__} on a worker: {error}")
+        told.__notes__ = error.__notes__
+        return Parcel.of(cls(told))
+
+
+def _survives(error: Exception) -> bool:
+    """Whether pickle can make an error again."""
+    try:
+        _ = Parcel.of(error).content
+    except Exception:  # noqa: BLE001 - whatever its class does when it is made
+        return False
+    return True
 
 
 class Channel:
@@ -232,9 +263,10 @@ def _called(name: str, method: str, where: tuple[Any, ...], arguments: Parcel) -
         if name not in tenants:
             raise WorkerLostError("Another process has taken its place.")
         return Parcel.of(getattr(tenants[name], method)(*where, *arguments.content))
-    except Exception as error:  # noqa: BLE001 - raised again in the driver
+    except BaseException as error:  # noqa: BLE001 - raised again in the driver
+        # An exit too, which would end this worker, and then the next one that is called.
         error.add_note(f"On a worker:\n{traceback.format_exc()}")
-        return Parcel.of(Raised(error))
+        return Raised.parcel(error)
 
 
 def _tenant(name: str, memory_bytes: int | None, worker: "Worker") -> Tenant:

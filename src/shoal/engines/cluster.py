@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 from shoal.engines.channel import LEASE_SECONDS, Channel, Parcel, WorkerRecord, stay
-from shoal.exceptions import ClusterUnreachableError, EngineError, WorkersLostError
+from shoal.exceptions import ClusterUnreachableError, EngineError, ParameterError, WorkersLostError
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -55,7 +55,7 @@ class Cluster:
         self._workers: dict[str, WorkerRecord] = {}
         self._census: dict[str, int] = {}
         self._census_ends = 0.0
-        self._is_lost = False
+        self._is_lost = self._is_closed = False
         self._process_id = os.getpid()
         # Passes of two threads hire each worker once.
         self._hiring = RLock()
@@ -64,7 +64,8 @@ class Cluster:
     def is_connected(self) -> bool:
         """Whether there is a scheduler to call, as far as is known."""
         # The client itself learns of a lost scheduler a moment after a call may have.
-        return not self._is_lost and not self.is_forked and self.client.status == "running"
+        is_usable = not (self._is_lost or self._is_closed or self.is_forked)
+        return is_usable and self.client.status == "running"
 
     @property
     def is_forked(self) -> bool:
@@ -79,6 +80,7 @@ class Cluster:
                 "another one here."
             )
         with self._hiring:
+            self._check_open()
             n_threads = self._present()
             for worker in list(self._workers.values()):
                 if worker.address not in n_threads:
@@ -99,7 +101,10 @@ class Cluster:
         return worker.address in self._n_threads()
 
     def start(self, call: Coroutine[Any, Any, Answer]) -> Future[Answer]:
-        """Run a coroutine beside this thread."""
+        """Run a coroutine beside this thread; one that comes after the end has failed."""
+        if self._is_closed:
+            call.close()
+            return _failed(_closed())
         return asyncio.run_coroutine_threadsafe(call, self.client.loop.asyncio_loop)
 
     async def open(self, worker: WorkerRecord) -> None:
@@ -125,11 +130,18 @@ class Cluster:
         return [self.start(call(worker)) for worker in list(self._workers.values())]
 
     def close(self) -> None:
-        """Close all tenants."""
+        """Close all tenants. Idempotent."""
+        if self._is_closed:
+            return
         self.everywhere(self._channel.close)
+        self._is_closed = True
         self._await_leases()
         for worker in list(self._workers.values()):
             self._dismiss(worker)
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise _closed()
 
     def _dismiss(self, worker: WorkerRecord) -> None:
         """Let go of a worker and of what it holds."""
@@ -164,6 +176,7 @@ class Cluster:
         return n_threads
 
     def _n_threads(self) -> dict[str, int]:
+        self._check_open()
         if not self.is_connected:
             raise self._lose_scheduler()
         try:
@@ -190,6 +203,16 @@ class Cluster:
         )
 
 
+def _closed() -> EngineError:
+    return EngineError("This DaskEngine is closed. Make a new one.")
+
+
+def _failed(error: Exception) -> Future[Any]:
+    ended: Future[Any] = Future()
+    ended.set_exception(error)
+    return ended
+
+
 @contextmanager
 def connection(target: "Client | str | DaskCluster") -> "Iterator[Client]":
     """A connection of our own to the scheduler of `target`, which stays as it is."""
@@ -199,9 +222,16 @@ def connection(target: "Client | str | DaskCluster") -> "Iterator[Client]":
         _greet(target)
         address, security = target, None
     elif isinstance(target, Client):
+        if target.scheduler is None:
+            raise ClusterUnreachableError("The client is closed. Give DaskEngine one that is not.")
         address, security = target.scheduler.address, target.security
-    else:
+    elif hasattr(target, "scheduler_address"):
         address, security = target.scheduler_address, target.security
+    else:
+        raise ParameterError(
+            "DaskEngine takes the address of a scheduler, a distributed.Client or a cluster of "
+            f"Dask, not {target!r}."
+        )
     client = Client(
         address, security=security, timeout=CONNECT_TIMEOUT_SECONDS, set_as_default=False
     )

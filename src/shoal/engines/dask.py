@@ -27,7 +27,6 @@ from shoal.engines.engine import Engine, check_windows
 from shoal.engines.holdings import Holdings
 from shoal.engines.local_cluster import local_cluster
 from shoal.engines.statistic import Statistic
-from shoal.exceptions import EngineError
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -66,6 +65,10 @@ class DaskEngine(Engine):
     ------
     ClusterUnreachableError
         No scheduler answers, or it refuses the certificates.
+    EngineError
+        A cluster is to be started by a process that may start none, such as a worker of Dask.
+    ParameterError
+        An argument makes no sense.
 
     Notes
     -----
@@ -101,7 +104,6 @@ class DaskEngine(Engine):
             self._cluster = Cluster(client, budget)
             self._holdings = Holdings(self._cluster)
             self._stack = stack.pop_all()
-        self._is_closed = False
 
     def fold(self, dataset: Dataset, statistic: Statistic[Partial, Result]) -> Result:
         check_windows(dataset, statistic)
@@ -133,9 +135,8 @@ class DaskEngine(Engine):
         self._holdings.release(dataset)
 
     def close(self) -> None:
-        if self._is_closed or self._cluster.is_forked:
+        if self._cluster.is_forked:
             return
-        self._is_closed = True
         self._holdings.release_all()
         self._cluster.close()
         self._stack.close()
@@ -151,8 +152,6 @@ class DaskEngine(Engine):
                 count_rows(sum(cell.n_rows for cell in cells))
 
     def _pass(self, dataset: Dataset, method: str, argument: Any) -> ClusterPass[Any]:
-        if self._is_closed:
-            raise EngineError("This DaskEngine is closed. Make a new one.")
         return ClusterPass(self._cluster, self._holdings, dataset, method, argument)
 
     def __repr__(self) -> str:

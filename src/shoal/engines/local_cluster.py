@@ -5,9 +5,11 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import current_process
 from typing import TYPE_CHECKING
 
 from shoal.data.plan import threads
+from shoal.exceptions import EngineError
 
 if TYPE_CHECKING:
     from distributed import LocalCluster
@@ -32,7 +34,18 @@ def local_cluster(
     Yields
     ------
     cluster : distributed.LocalCluster
+
+    Raises
+    ------
+    EngineError
+        This process may start no others.
     """
+    if current_process().daemon:
+        raise EngineError(
+            "A daemonic process, such as a worker of Dask or of a multiprocessing.Pool, may start "
+            "no cluster. Give DaskEngine one that runs (within a task of Dask: "
+            "distributed.get_client()), or use LocalEngine."
+        )
     import dask
     from distributed import LocalCluster
     from distributed.security import Security

@@ -20,7 +20,7 @@ from shoal.data.store import BlockStore
 from shoal.engines.local import fold_blocks, map_cells
 from shoal.engines.sent_rows import Piece, Recipe, SentRows, SentValues
 from shoal.engines.statistic import Statistic
-from shoal.exceptions import MemoryBudgetError
+from shoal.exceptions import DiskFullError, MemoryBudgetError
 
 Partial = TypeVar("Partial")
 Result = TypeVar("Result")
@@ -94,6 +94,15 @@ class _Held:
         if self._is_first_scan(running):
             return self._kept(cells, 0).scan_cells(self._at(cells))
         return self._passing(cells).scan_cells(keep=False)
+
+    @contextmanager
+    def emptied_on_full_disk(self) -> Iterator[None]:
+        """Give back the disk that decoded blocks take where it is full."""
+        try:
+            yield
+        except DiskFullError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Forget decoded blocks."""
@@ -195,6 +204,7 @@ class Tenant:
         held = self._held[token]
         with (
             self._folding,
+            held.emptied_on_full_disk(),
             held.scan(cells, running, statistic.beside_row_bytes) as scan,
             self._cancellable(running, scan),
         ):
@@ -208,9 +218,11 @@ class Tenant:
         function: Callable[[Cell, Iterator[Block]], Result],
     ) -> dict[int, Result]:
         """`function` of each of these cells, by index, for the pass `running`."""
+        held = self._held[token]
         with (
             self._folding,
-            self._held[token].scan_cells(cells, running) as scan,
+            held.emptied_on_full_disk(),
+            held.scan_cells(cells, running) as scan,
             self._cancellable(running, scan),
         ):
             return map_cells(scan, function, self._n_threads)

@@ -1,5 +1,7 @@
 """The distinct labels of a target."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,9 +68,7 @@ class Classes(Statistic[ExactClassWeights | None, ClassWeights]):
     ) -> ExactClassWeights | None:
         if partial is None or other is None:
             return other if partial is None else partial
-        labels, places = np.unique(
-            np.concatenate([partial.labels, other.labels]), return_inverse=True
-        )
+        labels, places = _distinct([partial.labels, other.labels])
         check_count(labels)
         sums = np.zeros(len(labels), dtype=object)
         np.add.at(sums, places, np.concatenate([partial.sums, other.sums]))
@@ -83,18 +83,38 @@ class Classes(Statistic[ExactClassWeights | None, ClassWeights]):
 def _labelled(target: AnyArray, known: AnyArray | None) -> tuple[AnyArray, Int64Array]:
     """Sorted labels, and which of them each target is: the known ones where there are no others."""
     if known is not None:
-        places = positions(known, target)
+        with _one_type([known, target]):
+            places = positions(known, target)
         if (places >= 0).all():
             return known, places
     check_discrete(target)
-    try:
-        labels, places = np.unique(target, return_inverse=True)
-    except TypeError as error:
-        raise DataError(
-            f"Labels must be of one type, so that they can be sorted: {error}."
-        ) from error
+    labels, places = _distinct([target])
     check_count(labels)
     return labels, places
+
+
+def _distinct(parts: Sequence[AnyArray]) -> tuple[AnyArray, Int64Array]:
+    """Sorted labels of all parts, and which of them each label is."""
+    # Text beside numbers would make text of these.
+    is_text = {part.dtype.kind == "U" for part in parts}
+    joined = np.concatenate(parts, dtype=object if len(is_text) > 1 else None)
+    with _one_type(parts):
+        return np.unique(joined, return_inverse=True)
+
+
+@contextmanager
+def _one_type(parts: Sequence[AnyArray]) -> Iterator[None]:
+    """Raise DataError where labels cannot be compared, with one of each type."""
+    try:
+        yield
+    except TypeError as error:
+        labels = [label for part in parts for label in part.tolist()]
+        examples = {type(label).__name__: label for label in labels}
+        named = " and ".join(f"{examples[name]!r} ({name})" for name in sorted(examples))
+        raise DataError(
+            f"Labels must be of one type, so that they can be sorted, but some are {named}: "
+            "convert the target to text or to numbers."
+        ) from error
 
 
 def _sums(block: Block, places: Int64Array, n_labels: int) -> ExactArray:
