@@ -88,7 +88,7 @@ def test_no_labels():
         known(np.array([0.5, np.nan]))
     with pytest.raises(NonFiniteError, match="infinity"):
         known(np.array([1.0, np.inf]))
-    with pytest.raises(DataError, match="different kinds"):
+    with pytest.raises(DataError, match="of one type"):
         known(np.array(["a", 1, None], dtype=object))
     with pytest.raises(DataError, match="1d array"):
         known(np.ones((3, 2)))

@@ -68,7 +68,7 @@ class Classes(Statistic[ExactClassWeights | None, ClassWeights]):
     ) -> ExactClassWeights | None:
         if partial is None or other is None:
             return other if partial is None else partial
-        labels, places = _distinct([partial.labels, other.labels])
+        labels, places = distinct_labels([partial.labels, other.labels])
         check_count(labels)
         sums = np.zeros(len(labels), dtype=object)
         np.add.at(sums, places, np.concatenate([partial.sums, other.sums]))
@@ -88,13 +88,19 @@ def _labelled(target: AnyArray, known: AnyArray | None) -> tuple[AnyArray, Int64
         if (places >= 0).all():
             return known, places
     check_discrete(target)
-    labels, places = _distinct([target])
+    labels, places = distinct_labels([target])
     check_count(labels)
     return labels, places
 
 
-def _distinct(parts: Sequence[AnyArray]) -> tuple[AnyArray, Int64Array]:
-    """Sorted labels of all parts, and which of them each label is."""
+def distinct_labels(parts: Sequence[AnyArray]) -> tuple[AnyArray, Int64Array]:
+    """Sorted labels of all parts, and which of them each label is.
+
+    Raises
+    ------
+    DataError
+        Labels cannot be compared, such as text and numbers.
+    """
     # Text beside numbers would make text of these.
     is_text = {part.dtype.kind == "U" for part in parts}
     joined = np.concatenate(parts, dtype=object if len(is_text) > 1 else None)

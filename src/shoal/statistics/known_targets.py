@@ -10,7 +10,7 @@ from scipy import sparse
 from shoal._typing import AnyArray, Float64Array, Int32Array
 from shoal.data.dataset import Dataset
 from shoal.exceptions import DataError, NonFiniteError, SchemaError
-from shoal.statistics.classes import check_count, check_discrete
+from shoal.statistics.classes import check_count, check_discrete, distinct_labels
 
 #: Stands for an unknown class, among codes and among labels that are numbers.
 UNKNOWN = -1
@@ -52,7 +52,7 @@ class KnownLabels:
                 f"All {dataset.n_rows} labels are unknown (-1 or missing): there is nothing to "
                 "learn from. Give the label of some row of each class."
             )
-        classes = np.unique(np.concatenate(labels))
+        classes, _ = distinct_labels(labels)
         check_count(classes)
         return cls(
             _restored(classes, dataset), np.concatenate([_codes(classes, *f) for f in found])
@@ -110,10 +110,7 @@ def _distinct(values: AnyArray) -> tuple[AnyArray, Int32Array]:
         _check_finite(values)
     check_discrete(values[known])
     codes = np.full(len(values), UNKNOWN, dtype=np.int32)
-    try:
-        labels, codes[known] = np.unique(values[known], return_inverse=True)
-    except TypeError as error:
-        raise DataError(f"Labels of different kinds cannot be compared: {error}.") from error
+    labels, codes[known] = distinct_labels([values[known]])
     if labels.dtype == object:
         labels = np.array(labels.tolist(), dtype=object if _is_text(labels) else None)
     return labels, codes
