@@ -86,8 +86,13 @@ class _Held:
         return self.scan_once(cells)
 
     def scan_once(self, cells: list[int]) -> Scan[Block]:
-        """The blocks of these cells in row order, not to be kept."""
-        return self._passing(cells).scan(ordered=True)
+        """The blocks of these cells in row order: those kept, or others, not to be kept.
+
+        Kept in the cache file, they could be overwritten by a fold at the same time.
+        """
+        store = self._store
+        kept = None if store is None else store.scan_in_memory(self._at(cells))
+        return kept or self._passing(cells).scan(ordered=True)
 
     def scan_cells(self, cells: list[int], running: str) -> Scan[tuple[Cell, Generator[Block]]]:
         """These cells, each with its blocks, for the pass `running`; kept as by `scan`."""
