@@ -63,7 +63,7 @@ def two_workers() -> Iterator[Any]:
     """Two workers of one thread, as `shoal.DaskEngine` starts them on two cores."""
     from distributed import Client
 
-    from shoal.engines.dask import local_cluster
+    from shoal.engines.local_cluster import local_cluster
 
     with local_cluster(N_WORKERS, threads_per_worker=1) as cluster, Client(cluster) as client:
         client.wait_for_workers(N_WORKERS)

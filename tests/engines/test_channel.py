@@ -1,13 +1,17 @@
 """What travels to workers and back. Calls themselves are tested with the engine that makes them."""
 
 import pickle
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
 
-from shoal.engines.channel import Parcel, Raised, _called
-from shoal.engines.cluster_pass import WorkerLostError
+from shoal.engines.channel import Parcel, Raised, WorkerLostError, _called
 from shoal.engines.tenant import Tenant, tenants
+from shoal.exceptions import EngineError, FileChangedError
 
 
 class TestParcel:
@@ -29,6 +33,32 @@ class TestParcel:
     def test_functions_of_a_notebook(self) -> None:
         assert Parcel.of(lambda x: 2 * x).content(21) == 42
 
+    def test_what_cannot_travel_is_told(self) -> None:
+        lock = threading.Lock()
+        with pytest.raises(EngineError, match=r"pickled, but: cannot pickle '_thread\.lock'"):
+            Parcel.of(lambda: lock)
+
+
+class TwoPartError(Exception):
+    """Its arguments are not those it is made of, so pickle cannot make it again."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(f"{first} and {second}")
+
+
+class Failing(Tenant):
+    """Fails in the ways of functions and files."""
+
+    def raises(self, error: Callable[[], BaseException]) -> None:
+        raise error()
+
+    def returns_a_lock(self) -> Any:
+        return threading.Lock()
+
+
+def with_lock(kind: type[Exception]) -> Exception:
+    return kind(threading.Lock())
+
 
 class TestCalls:
     @pytest.fixture(autouse=True)
@@ -43,6 +73,37 @@ class TestCalls:
         assert isinstance(raised, Raised)
         assert isinstance(raised.error, KeyError)
         assert "On a worker:" in raised.error.__notes__[0]
+
+    def test_an_error_arrives_with_its_type(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(tenants, "here", Failing(10**9, 1))
+        error = partial(FileChangedError, "flights")
+        raised = _called("here", "raises", (), Parcel.of((error,))).content.error
+        assert type(raised) is FileChangedError
+        assert raised.args == ("flights",)
+
+    @pytest.mark.parametrize(
+        ("error", "text"),
+        [
+            (partial(TwoPartError, "ham", "eggs"), "TwoPartError on a worker: ham and eggs"),
+            (partial(with_lock, RuntimeError), "RuntimeError on a worker: <unlocked"),
+            (partial(SystemExit, 3), "SystemExit on a worker: 3"),
+        ],
+        ids=["made otherwise", "with a lock", "an exit"],
+    )
+    def test_errors_that_do_not_travel_are_told(
+        self, error: Any, text: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(tenants, "here", Failing(10**9, 1))
+        raised = _called("here", "raises", (), Parcel.of((error,))).content.error
+        assert isinstance(raised, EngineError)
+        assert str(raised).startswith(text)
+        assert "in raises" in raised.__notes__[0]
+
+    def test_a_result_that_does_not_travel_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(tenants, "here", Failing(10**9, 1))
+        raised = _called("here", "returns_a_lock", (), Parcel.of(())).content.error
+        assert isinstance(raised, EngineError)
+        assert "cannot pickle" in str(raised)
 
     def test_a_tenant_of_another_process(self) -> None:
         raised = _called("gone", "greet", (), Parcel.of(())).content

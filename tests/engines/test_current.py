@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from threading import Barrier, Event
 
 import numpy as np
 import pytest
@@ -38,6 +39,45 @@ def test_an_engine_may_be_entered_twice():
             assert current_engine() is engine
         assert current_engine() is engine
     assert current_engine() is not engine
+
+
+class Closing(LocalEngine):
+    """Counts how often it is closed."""
+
+    n_closed = 0
+
+    def close(self):
+        self.n_closed += 1
+        super().close()
+
+
+def test_the_last_with_closes_it():
+    engine = Closing(1)
+    with engine:
+        with engine:
+            pass
+        assert engine.n_closed == 0
+    assert engine.n_closed == 1
+
+
+def test_threads_may_share_it():
+    engine, both_are_in, first_is_out = Closing(1), Barrier(2, timeout=10), Event()
+
+    def first():
+        with engine:
+            both_are_in.wait()
+        first_is_out.set()
+
+    def second():
+        with engine:
+            both_are_in.wait()
+            assert first_is_out.wait(10)
+            return current_engine() is engine, engine.n_closed
+
+    with ThreadPoolExecutor(2) as pool:
+        pool.submit(first)
+        assert pool.submit(second).result() == (True, 0)
+    assert engine.n_closed == 1
 
 
 def test_threads_have_their_own():

@@ -3,17 +3,13 @@
 import json
 import os
 import pickle
-import resource
 import signal
-import socket
-import ssl
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,60 +18,37 @@ import dask.array as da
 import distributed
 import numpy as np
 import psutil
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from dask import delayed
-from distributed.security import Security
+from tests.engines.clusters import (
+    N_FILES,
+    N_ROWS,
+    RowSums,
+    SentBytes,
+    Sums,
+    connected,
+    eventually,
+    note_read,
+    tenants,
+    worker_pids,
+)
 
 from shoal.data.block import Block
 from shoal.data.dataset import Dataset
 from shoal.data.open import open_dataset
 from shoal.data.source import Cell
-from shoal.data.target_classes import TargetClasses
-from shoal.engines import dask as dask_engine
-from shoal.engines import tenant as tenancy
+from shoal.engines import cluster as clusters
 from shoal.engines.cluster_pass import MAX_DEATHS
-from shoal.engines.dask import DaskEngine, local_cluster
+from shoal.engines.dask import DaskEngine
 from shoal.engines.local import LocalEngine
-from shoal.engines.sent_rows import Piece, messages
-from shoal.engines.statistic import Statistic
 from shoal.exceptions import (
     ClusterUnreachableError,
     EngineError,
-    MemoryBudgetError,
+    FileChangedError,
     NonFiniteError,
     WorkersLostError,
 )
 from shoal.testing.engine import check_engine
-
-N_ROWS, N_FILES = 6000, 6
-Sums = tuple[int, int, int]
-
-
-def nothing(block: Block) -> None:
-    """What most tests do to a block besides summing it."""
-
-
-@dataclass(frozen=True)
-class RowSums(Statistic[Sums, Sums]):
-    """Number of rows, sum of row numbers, sum of (whole) values; and something done on the way."""
-
-    do: Callable[[Block], None] = nothing
-
-    def zero(self) -> Sums:
-        return 0, 0, 0
-
-    def update(self, partial: Sums, block: Block) -> Sums:
-        self.do(block)
-        own = block.n_rows, int(block.row_numbers.sum()), int(block.X.sum(dtype=np.int64))
-        return self.merge(partial, own)
-
-    def merge(self, partial: Sums, other: Sums) -> Sums:
-        return tuple(a + b for a, b in zip(partial, other, strict=True))
-
-    def result(self, partial: Sums) -> Sums:
-        return partial
 
 
 def die_once(mark: str, row: int, block: Block) -> None:
@@ -104,111 +77,13 @@ def note_and_wait(folder: str, block: Block) -> None:
     time.sleep(0.3)
 
 
-def fail(row: int, block: Block) -> None:
+def fail(row: int, kind: type[BaseException], block: Block) -> None:
     if row in block.row_numbers:
-        raise ZeroDivisionError(f"row {row}")
-
-
-def note_read(folder: str, block: Block) -> None:
-    """Leave a note the first time a block is met here."""
-    if "met" not in block.beside:
-        Path(folder, f"{os.getpid()}-{block.first_row}").touch()
-        block.beside["met"] = True
-
-
-@dataclass(frozen=True)
-class Remembering(RowSums):
-    """A statistic that keeps something beside blocks."""
-
-    @property
-    def beside_row_bytes(self) -> int:
-        return 8
-
-
-@pytest.fixture(scope="module")
-def values() -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 1000, (N_ROWS, 3)).astype(np.float64)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, values: np.ndarray) -> Path:
-    """Parquet files of two row groups each."""
-    folder = tmp_path_factory.mktemp("files")
-    for number, rows in enumerate(np.split(values, N_FILES)):
-        table = pa.table({f"x{column}": rows[:, column] for column in range(rows.shape[1])})
-        pq.write_table(table, folder / f"{number}.parquet", row_group_size=500)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def files(folder: Path) -> Dataset:
-    return open_dataset(str(folder / "*.parquet"))
-
-
-@pytest.fixture(scope="module")
-def expected(values: np.ndarray) -> Sums:
-    return N_ROWS, N_ROWS * (N_ROWS - 1) // 2, int(values.sum())
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[distributed.LocalCluster]:
-    with local_cluster(2) as cluster:
-        yield cluster
-
-
-@pytest.fixture
-def engine(cluster: distributed.LocalCluster) -> Iterator[DaskEngine]:
-    with connected(cluster) as client:
-        client.wait_for_workers(2, timeout=90)
-    with DaskEngine(cluster, memory="100MB") as engine:
-        yield engine
-
-
-@contextmanager
-def connected(cluster: distributed.LocalCluster) -> Iterator[distributed.Client]:
-    with distributed.Client(
-        cluster.scheduler_address, security=cluster.security, set_as_default=False
-    ) as client:
-        yield client
-
-
-def worker_pids(cluster: distributed.LocalCluster) -> dict[str, int]:
-    with connected(cluster) as client:
-        return client.run(os.getpid)
-
-
-def unreachable(*arguments: Any) -> None:
-    raise OSError("No way.")
-
-
-def tenants() -> list[str]:
-    return list(tenancy.tenants)
-
-
-def eventually(holds: Callable[[], bool], seconds: float = 10) -> bool:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
+        raise kind(f"row {row}")
 
 
 def test_conformance(cluster: distributed.LocalCluster) -> None:
     check_engine(lambda: DaskEngine(cluster, memory="200MB"))
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="malloc of glibc")
-def test_memory_of_a_pass_serves_the_next(cluster: distributed.LocalCluster) -> None:
-    def new_pages() -> int:
-        for _ in range(10):
-            np.ones(1 << 17)
-        before = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
-        np.ones(1 << 17)
-        return resource.getrusage(resource.RUSAGE_THREAD).ru_minflt - before
-
-    with connected(cluster) as client:
-        assert max(client.run(new_pages).values()) < 100
 
 
 class TestSameAnswer:
@@ -381,14 +256,14 @@ class TestBareProcesses:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         with bare_cluster(tmp_path) as (address, scheduler, workers), DaskEngine(address) as engine:
-            assert eventually(lambda: len(engine.workers()) == 2, 30)
+            assert eventually(lambda: len(engine._cluster.workers()) == 2, 30)
             mark = tmp_path / "died"
             assert engine.fold(files, RowSums(partial(die_once, str(mark), 1200))) == expected
             assert mark.exists()
             assert engine.fold(files, RowSums()) == expected
             for worker in workers:
                 worker.kill()
-            monkeypatch.setattr(dask_engine, "WORKERS_TIMEOUT_SECONDS", 0.5)
+            monkeypatch.setattr(clusters, "WORKERS_TIMEOUT_SECONDS", 0.5)
             with pytest.raises(WorkersLostError, match=rf"{address} has had no worker for 0\.5"):
                 engine.fold(files, RowSums())
             scheduler.kill()
@@ -437,163 +312,6 @@ def start_dask(command: str, *arguments: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-c", main, *arguments], stderr=subprocess.DEVNULL, cwd=Path.cwd()
     )
-
-
-class TestKept:
-    def test_blocks_stay_where_they_are(
-        self, engine: DaskEngine, files: Dataset, tmp_path: Path
-    ) -> None:
-        statistic = Remembering(partial(note_read, str(tmp_path)))
-        engine.fold(files, statistic)
-        notes = set(tmp_path.iterdir())
-        engine.fold(files, statistic)
-        engine.fold(files, RowSums())
-        engine.fold(files, statistic)
-        assert len(notes) == 2 * N_FILES
-        for note in notes:
-            note.unlink()
-        engine.fold(files, statistic)
-        assert not list(tmp_path.iterdir())
-
-    def test_rows_are_sent_once_for_all_datasets_of_a_source(
-        self, engine: DaskEngine, many: Dataset, sent: "SentBytes"
-    ) -> None:
-        first = engine.fold(many, RowSums())
-        X_bytes = many.n_rows * many.row_bytes
-        assert sent.n_bytes == X_bytes
-        target = np.arange(many.n_rows) % 2
-        labelled = many.with_target(target)
-        classes = TargetClasses(np.array([0, 1]), np.array([-1.0, 1.0]))
-        for dataset in (labelled, labelled.with_classes(classes), labelled.grouped(2)):
-            assert engine.fold(dataset, RowSums()) == first
-            engine.release(dataset)
-        assert sent.n_bytes == X_bytes + target.nbytes
-        engine.release(many)
-        assert engine.fold(replace(many, dtype=np.dtype(np.float32)), RowSums()) == first
-        assert sent.n_bytes == X_bytes + target.nbytes
-
-    def test_rows_go_when_those_of_another_source_come(
-        self, engine: DaskEngine, cluster: distributed.LocalCluster, many: Dataset, files: Dataset
-    ) -> None:
-        engine.fold(many.with_target(np.zeros(many.n_rows)), RowSums())
-        assert sum(n_sent(cluster)) == many.n_rows * (many.row_bytes + 8)
-        engine.fold(files, RowSums())
-        assert n_sent(cluster) == [0, 0]
-
-    def test_rows_go_with_their_source(
-        self, engine: DaskEngine, cluster: distributed.LocalCluster, values: np.ndarray
-    ) -> None:
-        staying = open_dataset(np.tile(values, (30, 1)))
-        going = open_dataset(np.tile(values, (60, 1)))
-        engine.fold(staying, RowSums())
-        labelled = going.with_target(np.zeros(going.n_rows))
-        engine.fold(labelled, RowSums())
-        both = (staying.n_rows + going.n_rows) * staying.row_bytes + 8 * going.n_rows
-        assert sum(n_sent(cluster)) == both
-        del going, labelled
-        assert eventually(lambda: sum(n_sent(cluster)) == staying.n_rows * staying.row_bytes)
-        assert eventually(lambda: n_held(cluster) == [1, 1])
-
-    @pytest.mark.parametrize(
-        "lacking",
-        [
-            ("shoal.engines.channel.Channel._direct", unreachable),
-            ("shoal.engines.channel._OPERATION", "unheard-of"),
-        ],
-        ids=["way", "handler"],
-    )
-    def test_workers_that_cannot_be_reached_are_called_through_the_scheduler(
-        self,
-        cluster: distributed.LocalCluster,
-        many: Dataset,
-        lacking: tuple[str, object],
-        monkeypatch: pytest.MonkeyPatch,
-    ) -> None:
-        with DaskEngine(cluster, memory="100MB") as engine:
-            expected = engine.fold(many, RowSums())
-        with DaskEngine(cluster, memory="100MB") as engine:
-            monkeypatch.setattr(*lacking)
-            assert engine.fold(many, RowSums()) == expected
-            assert not any(worker.is_reachable for worker in engine.workers().values())
-
-    def test_rows_that_do_not_fit_are_refused(
-        self, cluster: distributed.LocalCluster, values: np.ndarray
-    ) -> None:
-        dataset = open_dataset(np.tile(values, (200, 1)))
-        with (
-            DaskEngine(cluster, memory="10MB") as engine,
-            pytest.raises(MemoryBudgetError, match="driver's memory do not fit the 10 MB"),
-        ):
-            engine.fold(dataset, RowSums())
-
-    def test_nothing_is_kept_of_a_dataset_that_is_gone(
-        self, engine: DaskEngine, cluster: distributed.LocalCluster, values: np.ndarray
-    ) -> None:
-        many = np.tile(values, (30, 1))
-        engine.fold(open_dataset(many), RowSums())
-        dataset = open_dataset(many)
-        engine.fold(dataset, RowSums())
-        assert n_held(cluster) == [1, 1]
-        engine.release(dataset)
-        assert n_held(cluster) == [0, 0]
-
-    def test_nothing_is_kept_of_a_closed_engine(
-        self, cluster: distributed.LocalCluster, files: Dataset, expected: Sums
-    ) -> None:
-        with DaskEngine(cluster) as engine:
-            assert engine.fold(files, RowSums()) == expected
-            with connected(cluster) as client:
-                assert [len(names) for names in client.run(tenants).values()] == [1, 1]
-        with connected(cluster) as client:
-            assert [len(names) for names in client.run(tenants).values()] == [0, 0]
-        engine.close()
-        with pytest.raises(EngineError, match="closed"):
-            engine.fold(files, RowSums())
-
-
-class SentBytes:
-    """Counts what passes send of the driver's rows, under the name of what cuts them up."""
-
-    def __init__(self) -> None:
-        self.n_bytes = 0
-
-    def __call__(self, *arguments: Any) -> Iterator[list[Piece]]:
-        for message in messages(*arguments):
-            self.n_bytes += sum(piece.n_bytes for piece in message)
-            yield message
-
-
-@pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> SentBytes:
-    sent = SentBytes()
-    monkeypatch.setattr(dask_engine, "messages", sent)
-    return sent
-
-
-@pytest.fixture
-def many(values: np.ndarray) -> Dataset:
-    """Rows of this process, in a few cells."""
-    return open_dataset(np.tile(values, (60, 1)))
-
-
-def n_sent(cluster: distributed.LocalCluster) -> list[int]:
-    """Bytes of the driver's rows that each worker holds."""
-
-    def held() -> int:
-        return sum(tenant._sent_bytes for tenant in tenancy.tenants.values())
-
-    with connected(cluster) as client:
-        return list(client.run(held).values())
-
-
-def n_held(cluster: distributed.LocalCluster) -> list[int]:
-    """Datasets that each worker holds."""
-
-    def held() -> int:
-        return sum(len(tenant._held) for tenant in tenancy.tenants.values())
-
-    with connected(cluster) as client:
-        return list(client.run(held).values())
 
 
 class TestCollections:
@@ -650,45 +368,28 @@ def is_in_place(cell: Cell, blocks: Iterator[Block]) -> bool:
 class TestErrors:
     def test_a_statistic_fails(self, engine: DaskEngine, files: Dataset, expected: Sums) -> None:
         with pytest.raises(ZeroDivisionError, match="row 1200") as caught:
-            engine.fold(files, RowSums(partial(fail, 1200)))
+            engine.fold(files, RowSums(partial(fail, 1200, ZeroDivisionError)))
         assert "in fail" in "".join(caught.value.__notes__)
+        assert engine.fold(files, RowSums()) == expected
+
+    def test_what_it_raises_of_files_is_not_taken_for_a_lost_way(
+        self, engine: DaskEngine, files: Dataset, expected: Sums
+    ) -> None:
+        for kind in (FileChangedError, BrokenPipeError, SystemExit):
+            raised = EngineError if kind is SystemExit else kind
+            with pytest.raises(raised, match="row 1200"):
+                engine.fold(files, RowSums(partial(fail, 1200, kind)))
         assert engine.fold(files, RowSums()) == expected
 
     def test_a_function_of_blocks_fails(self, engine: DaskEngine, files: Dataset) -> None:
         with pytest.raises(ZeroDivisionError, match="row 1200"):
-            list(engine.map_blocks(files, partial(fail, 1200)))
+            list(engine.map_blocks(files, partial(fail, 1200, ZeroDivisionError)))
 
     def test_bad_rows(self, engine: DaskEngine, values: np.ndarray) -> None:
         bad = values.copy()
         bad[4321, 2] = np.nan
         with pytest.raises(NonFiniteError, match="column 'x2', row 4321"):
             engine.fold(open_dataset(bad), RowSums())
-
-    @pytest.fixture
-    def _impatient(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(dask_engine, "CONNECT_TIMEOUT_SECONDS", 1.0)
-
-    @pytest.mark.usefixtures("_impatient")
-    def test_nobody_listens(self) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        began = time.monotonic()
-        with pytest.raises(ClusterUnreachableError, match=rf"127\.0\.0\.1:{port}.*Check"):
-            DaskEngine(f"tcp://127.0.0.1:{port}")
-        assert time.monotonic() - began < 10
-
-    @pytest.mark.usefixtures("_impatient")
-    def test_nobody_answers(self) -> None:
-        with (
-            socket.create_server(("127.0.0.1", 0)) as silent,
-            pytest.raises(ClusterUnreachableError, match="No Dask scheduler answers"),
-        ):
-            DaskEngine(f"tcp://127.0.0.1:{silent.getsockname()[1]}")
-
-    def test_no_certificates(self, cluster: distributed.LocalCluster) -> None:
-        with pytest.raises(ClusterUnreachableError, match="certificates"):
-            DaskEngine(cluster.scheduler_address)
 
 
 class TestInterrupt:
@@ -798,79 +499,3 @@ def main(files, folder, address=None, security=None):
 if __name__ == "__main__":
     main(*sys.argv[1:])
 """
-
-
-class TestSecurity:
-    @pytest.fixture
-    def address(self, cluster: distributed.LocalCluster) -> tuple[str, int]:
-        host, port = cluster.scheduler_address.removeprefix("tls://").split(":")
-        return host, int(port)
-
-    def test_certificates_of_the_cluster_are_accepted(
-        self, address: tuple[str, int], cluster: distributed.LocalCluster
-    ) -> None:
-        assert handshake(address, cluster.security.get_connection_args("client")["ssl_context"])
-
-    def test_no_certificate_is_refused(self, address: tuple[str, int]) -> None:
-        with pytest.raises(ssl.SSLError, match="certificate required"):
-            handshake(address, unverified())
-
-    def test_another_certificate_is_refused(self, address: tuple[str, int]) -> None:
-        other = Security.temporary().get_connection_args("client")["ssl_context"]
-        other.check_hostname, other.verify_mode = False, ssl.CERT_NONE
-        with pytest.raises(ssl.SSLError, match="unknown ca"):
-            handshake(address, other)
-
-    def test_plain_text_is_refused(self, address: tuple[str, int]) -> None:
-        with socket.create_connection(address, timeout=5) as plain:
-            plain.sendall(b"\0" * 64)
-            with suppress(ConnectionResetError):
-                assert plain.recv(64) in {b"", TLS_ALERT}
-
-    def test_http_answers_nothing(self, cluster: distributed.LocalCluster) -> None:
-        processes = [psutil.Process(), *map(psutil.Process, worker_pids(cluster).values())]
-        addresses = {
-            socket.laddr
-            for process in processes
-            for socket in process.net_connections("tcp")
-            if socket.status == psutil.CONN_LISTEN
-        }
-        assert len(addresses) >= 3
-        for host, port in addresses:
-            assert host == "127.0.0.1"
-            for path in ("/", "/status", "/health", "/metrics", "/info/main/workers.html"):
-                assert not http_succeeds(port, path), (port, path)
-
-    def test_temporary_files_are_private(self, cluster: distributed.LocalCluster) -> None:
-        def directory(dask_worker: distributed.Worker) -> str:
-            return dask_worker.local_directory
-
-        with connected(cluster) as client:
-            for path in client.run(directory).values():
-                private = next(p for p in Path(path).parents if p.name.startswith("shoal-dask-"))
-                assert private.stat().st_mode & 0o777 == 0o700
-
-
-TLS_ALERT = b"\x15\x03\x03\x00\x02\x02\x46"
-
-
-def unverified() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context
-
-
-def handshake(address: tuple[str, int], context: ssl.SSLContext) -> bool:
-    """Whether the other side sends its first message; raises where it refuses."""
-    with (
-        socket.create_connection(address, timeout=5) as plain,
-        context.wrap_socket(plain) as secured,
-    ):
-        return len(secured.recv(1)) == 1
-
-
-def http_succeeds(port: int, path: str) -> bool:
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=2) as plain:
-        plain.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
-        return plain.recv(64).split()[1:2] == [b"200"]
-    return False

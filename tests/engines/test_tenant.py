@@ -4,7 +4,10 @@ import pickle
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
+from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -12,11 +15,13 @@ import pytest
 from scipy import sparse
 
 from shoal.data.block import Block
+from shoal.data.cache import BlockCache, StoredBlock
 from shoal.data.dataset import Dataset
 from shoal.data.open import open_dataset
 from shoal.engines.sent_rows import Recipe, RowNames, messages
 from shoal.engines.tenant import Tenant
-from shoal.exceptions import MemoryBudgetError
+from shoal.exceptions import DiskFullError, MemoryBudgetError
+from shoal.testing.engine import RowDigest
 
 N_ROWS = 150_000
 VALUES = np.random.default_rng(0).integers(0, 100, (N_ROWS, 3)).astype(np.float32)
@@ -125,3 +130,43 @@ def test_a_closed_tenant_does_nothing() -> None:
     tenant.close()
     with pytest.raises(KeyError):
         tenant.map_blocks("pass", "data", [0], values_of)
+
+
+def test_a_full_disk_is_given_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "rows.parquet"
+    pd.DataFrame(VALUES, columns=["a", "b", "c"]).to_parquet(file, row_group_size=50_000)
+    dataset = open_dataset(file)
+    tenant = Tenant(1_000_000, n_threads=2, directory=tmp_path)
+    tenant.receive("data", Recipe.of(dataset, {}))
+    write, n_written = BlockCache.write, count(1)
+
+    def filling(cache: BlockCache, block: Block) -> StoredBlock:
+        if next(n_written) > 2:
+            raise DiskFullError("No room.")
+        return write(cache, block)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(BlockCache, "write", filling)
+        with pytest.raises(DiskFullError, match="No room"):
+            tenant.fold("pass", "data", [0, 1, 2], RowDigest())
+    assert not [*tmp_path.rglob("blocks*")]
+    assert tenant.fold("next", "data", [0, 1, 2], RowDigest())["n_rows"] == N_ROWS
+    tenant.close()
+
+
+@pytest.mark.parametrize(("memory_bytes", "is_kept"), [(10**8, True), (10**6, False)])
+def test_blocks_that_a_fold_has_kept_in_memory_are_mapped(
+    memory_bytes: int, is_kept: bool, tmp_path: Path
+) -> None:
+    file = tmp_path / "rows.parquet"
+    pd.DataFrame(VALUES, columns=["a", "b", "c"]).to_parquet(file, row_group_size=50_000)
+    tenant = Tenant(memory_bytes, n_threads=2, directory=tmp_path)
+    tenant.receive("data", Recipe.of(open_dataset(file), {}))
+    tenant.fold("pass", "data", [0, 1, 2], RowDigest())
+    with patch.object(Dataset, "read", autospec=True, side_effect=Dataset.read) as read:
+        answers = tenant.map_blocks("another", "data", [2, 0], values_of)
+    assert (read.call_count == 0) == is_kept
+    for cell in (0, 2):
+        found = np.concatenate([found["X"] for _, found in answers[cell]])
+        np.testing.assert_array_equal(found, VALUES[50_000 * cell : 50_000 * (cell + 1)])
+    tenant.close()

@@ -4,7 +4,7 @@ import numpy as np
 
 from shoal import LocalEngine
 from shoal.cluster import KMeans
-from shoal.engines.engine import current
+from shoal.engines.engine import entered
 from shoal.inspection import elbow
 
 
@@ -34,8 +34,8 @@ def test_the_engine_that_is_current_is_used_and_left_open(X):
     with _Counting(1) as engine:
         elbow(X, [1, 2], random_state=0)
         assert engine.n_passes > 4
-        assert current.get() is engine
-    assert current.get() is None
+        assert entered.get() == (engine,)
+    assert entered.get() == ()
 
 
 def test_plot(X):

@@ -57,7 +57,31 @@ def test_no_rows():
         Classes().result(Classes().zero())
 
 
-def test_labels_that_cannot_be_sorted_are_told():
-    mixed = np.array([1, "a"] * 100, dtype=object)
+def mixed(texts, numbers):
+    return np.concatenate([np.array(texts, dtype=object), np.array(numbers, dtype=object)])
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        np.array([1, "a"] * 100, dtype=object),
+        mixed(["a"] * 100, [1] * 100),
+        mixed([1] * 100, ["a"] * 100),
+        mixed([f"a{i}" for i in range(100)], [1] * 100),
+    ],
+    ids=["within a block", "numbers later", "text later", "after many"],
+)
+def test_labels_that_cannot_be_sorted_are_told(target):
     with pytest.raises(DataError, match=r"all of one kind.* int, str"):
-        fold(Classes(), open_dataset(X, target=mixed))
+        fold(Classes(), open_dataset(X, target=target), max_rows=10)
+
+
+@pytest.mark.parametrize("is_text_first", [False, True])
+def test_partials_of_text_and_of_numbers_do_not_merge(is_text_first):
+    classes, X = Classes(), np.zeros((2, 1))
+    parts = [
+        classes.update(classes.zero(), next(dataset.read(dataset.cells[0], 2)))
+        for dataset in (open_dataset(X, target=np.array(y)) for y in ([1, 2], ["1", "b"]))
+    ]
+    with pytest.raises(DataError, match=r"all of one kind.* int, str"):
+        classes.merge(*parts[:: -1 if is_text_first else 1])

@@ -63,6 +63,9 @@ def _columns(
 
 def _with_nulls(block: Block, values: AnyArray, gap: int, dtype: pa.DataType) -> pa.Array:
     """`values` spread over the numbers of their rows, with `gap` nulls before them."""
+    if values.dtype == object:
+        # Labels that are objects need not be text.
+        values = values.astype(str)
     rows = block.row_numbers - block.row_numbers[0] + gap
     spread = np.zeros(int(rows[-1]) + 1, dtype=values.dtype)
     spread[rows] = values

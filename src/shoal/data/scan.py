@@ -88,11 +88,11 @@ class UnorderedScan(Scan[Block]):
 
 
 class OrderedScan(Scan[Block]):
-    """Hands out blocks in row order."""
+    """Hands out what was found, in row order."""
 
-    def __init__(self, store: "BlockStore", cells: Sequence[Cell]) -> None:
+    def __init__(self, store: "BlockStore", found: Sequence[Found]) -> None:
         self._store = store
-        self._blocks = self._in_order(list(store.find(cells)))
+        self._blocks = self._in_order(found)
         self._lock = Lock()
 
     def take(self) -> Block | None:

@@ -93,8 +93,18 @@ class BlockStore:
         cells = self._dataset.cells if cells is None else cells
         self._forget_all_but({cell.index for cell in cells})
         if ordered:
-            return OrderedScan(self, sorted(cells, key=lambda cell: cell.first_row))
+            in_order = sorted(cells, key=lambda cell: cell.first_row)
+            return OrderedScan(self, list(self.find(in_order)))
         return UnorderedScan(self, cells, self._next_direction())
+
+    def scan_in_memory(self, cells: Sequence[Cell]) -> Scan[Block] | None:
+        """The blocks of `cells`, in their order, if all are in memory; beside any other scan.
+
+        What stands beside them is left to that one.
+        """
+        found = list(self.find(cells))
+        blocks = [replace(place, beside={}) for place in found if isinstance(place, Block)]
+        return OrderedScan(self, blocks) if len(blocks) == len(found) else None
 
     def scan_cells(
         self, cells: Sequence[Cell] | None = None, *, keep: bool = True

@@ -31,14 +31,15 @@ def check_labels(values: AnyArray) -> None:
 
 def check_comparable(labels: AnyArray, target: AnyArray) -> None:
     """Raise DataError where either labels or targets are text: none would be equal."""
-    if len(target) and _is_text(labels) != _is_text(target):
+    if len(target) and is_text(labels) != is_text(target):
         raise DataError(
             f"The target has labels such as {target.tolist()[0]!r}, but the model learnt "
             f"{labels.tolist()[:2]}: text and numbers are never equal. Convert the target."
         )
 
 
-def _is_text(values: AnyArray) -> bool:
+def is_text(values: AnyArray) -> bool:
+    """Whether labels are text, if they are all of one kind."""
     return values.dtype.kind == "U" or str in _kinds(values[:1])
 
 

@@ -13,14 +13,13 @@ import asyncio
 import logging
 import traceback
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from pickle import PickleBuffer
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from shoal.data.plan import available_memory_bytes
-from shoal.engines.cluster_pass import WorkerLostError, WorkerRecord
 from shoal.engines.tenant import Tenant, tenants
 from shoal.exceptions import EngineError
 
@@ -38,6 +37,40 @@ LEASE_SECONDS = 1.0
 _OPERATION = "shoal"
 
 
+@dataclass(eq=False, slots=True)
+class WorkerRecord:
+    """The driver's record of one worker process.
+
+    Parameters
+    ----------
+    address : str
+    n_threads : int
+    name : str
+        Of its tenant and lease; a process that takes the place of another gets a new one.
+    lease : distributed.Future
+        The task that keeps its tenant.
+    has_tenant, is_reachable : bool
+        Whether its tenant is there, and can be called without help of the scheduler.
+    sent : dict of set
+        What it has been sent: tokens of datasets, and names of rows with the indices of cells.
+    preparing : asyncio.Lock
+        Held while something is sent, so that no call overtakes what it needs.
+    """
+
+    address: str
+    n_threads: int
+    name: str
+    lease: Any
+    has_tenant: bool = False
+    is_reachable: bool = False
+    sent: dict[str, set[int]] = field(default_factory=dict)
+    preparing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class WorkerLostError(Exception):
+    """A worker did not answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parcel:
     """Something pickled; the memory of its arrays stands beside, to be sent without a copy."""
@@ -47,11 +80,24 @@ class Parcel:
 
     @classmethod
     def of(cls, content: Any) -> "Parcel":
-        """`content` pickled, classes and functions of a notebook included."""
+        """`content` pickled, classes and functions of a notebook included.
+
+        Raises
+        ------
+        EngineError
+            It holds what cannot be pickled.
+        """
         from distributed.protocol.pickle import dumps
 
         buffers: list[PickleBuffer] = []
-        return cls(dumps(content, buffer_callback=buffers.append), buffers)
+        try:
+            return cls(dumps(content, buffer_callback=buffers.append), buffers)
+        except Exception as error:
+            raise EngineError(
+                f"What travels between a driver and its workers is pickled, but: {error}. Let "
+                "functions make locks, connections and open files where they are called, and give "
+                "back arrays or numbers."
+            ) from error
 
     @property
     def content(self) -> Any:
@@ -65,6 +111,24 @@ class Raised:
     """What a call raised, with the traceback told in a note: frames do not travel."""
 
     error: Exception
+
+    @classmethod
+    def parcel(cls, error: BaseException) -> Parcel:
+        """An error on its way; of one that cannot be raised there, what it says."""
+        if isinstance(error, Exception) and _survives(error):
+            return Parcel.of(cls(error))
+        told = EngineError(f"{type(error).__qualname__} on a worker: {error}")
+        told.__notes__ = error.__notes__
+        return Parcel.of(cls(told))
+
+
+def _survives(error: Exception) -> bool:
+    """Whether pickle can make an error again."""
+    try:
+        _ = Parcel.of(error).content
+    except Exception:  # noqa: BLE001 - whatever its class does when it is made
+        return False
+    return True
 
 
 class Channel:
@@ -199,9 +263,10 @@ def _called(name: str, method: str, where: tuple[Any, ...], arguments: Parcel) -
         if name not in tenants:
             raise WorkerLostError("Another process has taken its place.")
         return Parcel.of(getattr(tenants[name], method)(*where, *arguments.content))
-    except Exception as error:  # noqa: BLE001 - raised again in the driver
+    except BaseException as error:  # noqa: BLE001 - raised again in the driver
+        # An exit too, which would end this worker, and then the next one that is called.
         error.add_note(f"On a worker:\n{traceback.format_exc()}")
-        return Parcel.of(Raised(error))
+        return Raised.parcel(error)
 
 
 def _tenant(name: str, memory_bytes: int | None, worker: "Worker") -> Tenant:

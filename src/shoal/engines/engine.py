@@ -2,7 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
+from threading import Lock
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -15,8 +16,8 @@ from shoal.exceptions import ParameterError
 Partial = TypeVar("Partial")
 Result = TypeVar("Result")
 
-#: The engine of the innermost ``with``.
-current: ContextVar["Engine | None"] = ContextVar("shoal_engine", default=None)
+#: The engines of all ``with`` that this thread is in, the innermost last.
+entered: ContextVar[tuple["Engine", ...]] = ContextVar("shoal_engines", default=())
 
 
 class Engine(ABC):
@@ -24,12 +25,13 @@ class Engine(ABC):
 
     Engines decide where and in which order blocks are met, never what comes out: the same
     statistic over the same dataset gives the same bits on every engine. An engine is a context
-    manager; inside ``with engine:`` it is the one that estimators use. Implementations pass
-    ``shoal.testing.check_engine``.
+    manager; inside ``with engine:`` it is the one that estimators use, and it is closed when the
+    last ``with`` ends, of any thread. Implementations pass ``shoal.testing.check_engine``.
     """
 
     def __init__(self) -> None:
-        self._contexts: list[Token[Engine | None]] = []
+        self._n_entered = 0
+        self._entering = Lock()
 
     @abstractmethod
     def fold(self, dataset: Dataset, statistic: Statistic[Partial, Result]) -> Result:
@@ -67,7 +69,9 @@ class Engine(ABC):
         """Release everything, and stop what this engine started. Idempotent."""
 
     def __enter__(self) -> Self:
-        self._contexts.append(current.set(self))
+        with self._entering:
+            self._n_entered += 1
+        entered.set((*entered.get(), self))
         return self
 
     def __exit__(
@@ -76,8 +80,12 @@ class Engine(ABC):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        current.reset(self._contexts.pop())
-        self.close()
+        entered.set(entered.get()[:-1])
+        with self._entering:
+            self._n_entered -= 1
+            is_last = not self._n_entered
+        if is_last:
+            self.close()
 
 
 def check_windows(dataset: Dataset, statistic: Statistic[Any, Any]) -> None:

@@ -20,7 +20,7 @@ from shoal.data.store import BlockStore
 from shoal.engines.local import fold_blocks, map_cells
 from shoal.engines.sent_rows import Piece, Recipe, SentRows, SentValues
 from shoal.engines.statistic import Statistic
-from shoal.exceptions import MemoryBudgetError
+from shoal.exceptions import DiskFullError, MemoryBudgetError
 
 Partial = TypeVar("Partial")
 Result = TypeVar("Result")
@@ -86,14 +86,28 @@ class _Held:
         return self.scan_once(cells)
 
     def scan_once(self, cells: list[int]) -> Scan[Block]:
-        """The blocks of these cells in row order, not to be kept."""
-        return self._passing(cells).scan(ordered=True)
+        """The blocks of these cells in row order: those kept, or others, not to be kept.
+
+        Kept in the cache file, they could be overwritten by a fold at the same time.
+        """
+        store = self._store
+        kept = None if store is None else store.scan_in_memory(self._at(cells))
+        return kept or self._passing(cells).scan(ordered=True)
 
     def scan_cells(self, cells: list[int], running: str) -> Scan[tuple[Cell, Generator[Block]]]:
         """These cells, each with its blocks, for the pass `running`; kept as by `scan`."""
         if self._is_first_scan(running):
             return self._kept(cells, 0).scan_cells(self._at(cells))
         return self._passing(cells).scan_cells(keep=False)
+
+    @contextmanager
+    def emptied_on_full_disk(self) -> Iterator[None]:
+        """Give back the disk that decoded blocks take where it is full."""
+        try:
+            yield
+        except DiskFullError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Forget decoded blocks."""
@@ -195,6 +209,7 @@ class Tenant:
         held = self._held[token]
         with (
             self._folding,
+            held.emptied_on_full_disk(),
             held.scan(cells, running, statistic.beside_row_bytes) as scan,
             self._cancellable(running, scan),
         ):
@@ -208,9 +223,11 @@ class Tenant:
         function: Callable[[Cell, Iterator[Block]], Result],
     ) -> dict[int, Result]:
         """`function` of each of these cells, by index, for the pass `running`."""
+        held = self._held[token]
         with (
             self._folding,
-            self._held[token].scan_cells(cells, running) as scan,
+            held.emptied_on_full_disk(),
+            held.scan_cells(cells, running) as scan,
             self._cancellable(running, scan),
         ):
             return map_cells(scan, function, self._n_threads)

@@ -10,7 +10,7 @@ import numpy as np
 from shoal._typing import Float64Array, Int64Array
 from shoal.cluster import KMeans
 from shoal.data.open import open_dataset
-from shoal.engines.engine import current
+from shoal.engines.engine import entered
 from shoal.engines.local import LocalEngine
 from shoal.inspection.axes import COLORS, axes_or_new
 
@@ -82,6 +82,6 @@ def elbow(
     dataset = open_dataset(X, sample_weight=sample_weight)
     numbers = list(n_clusters)
     # An engine for all fits: each fit's own would decode the rows again.
-    with nullcontext() if current.get() else LocalEngine():
+    with nullcontext() if entered.get() else LocalEngine():
         inertia = [KMeans(k, **kmeans_parameters).fit(dataset).inertia_ for k in numbers]
     return Elbow(np.array(numbers, dtype=np.int64), np.array(inertia, dtype=np.float64))

@@ -11,7 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from shoal._typing import Float64Array
 from shoal.data.block import Block
-from shoal.neighbors.prediction import collected, written
+from shoal.data.predictions import write_predictions
+from shoal.neighbors.prediction import check_one_target, collected
 from shoal.neighbors.search_progress import searching
 from shoal.neighbors.supervised_neighbors import SupervisedNeighbors
 from shoal.neighbors.targets import Targets, scored_rows
@@ -66,8 +67,8 @@ class AveragingRegressor(MultiOutputMixin, RegressorMixin, SupervisedNeighbors):
         with searching(self, n_rows) as search:
             predictions = ((block, shaped(averaged(block))) for block in search.over(batches))
             if out is not None:
-                n_outputs = self._y.shape[1]
-                return written(out, "prediction", np.float64, predictions, n_rows, n_outputs)
+                check_one_target(out, self._y.shape[1])
+                return write_predictions(out, "prediction", np.float64, predictions, n_rows)
             return collected(n_rows, predictions)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:

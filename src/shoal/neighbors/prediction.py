@@ -1,15 +1,12 @@
-"""Predictions batch by batch, into memory or a file."""
+"""Predictions batch by batch."""
 
 from collections.abc import Iterable
 from os import PathLike
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from shoal._typing import AnyArray
 from shoal.data.block import Block
-from shoal.data.predictions import write_predictions
 from shoal.exceptions import DataError, ParameterError
 
 
@@ -25,20 +22,10 @@ def collected(n_rows: int, predictions: Iterable[tuple[Block, AnyArray]]) -> Any
     return found
 
 
-def written(
-    path: str | PathLike[str],
-    name: str,
-    dtype: Any,
-    predictions: Iterable[tuple[Block, AnyArray]],
-    n_rows: int,
-    n_outputs: int,
-) -> Path:
-    """Predictions as a Parquet file of one column, null where rows were dropped."""
+def check_one_target(path: str | PathLike[str], n_outputs: int) -> None:
+    """Raise ParameterError where predictions of several targets are to go to a file."""
     if n_outputs > 1:
         raise ParameterError(
             f"out={str(path)!r}: a file holds one target, but the model has {n_outputs}. Predict "
             "in memory."
         )
-    dtype = np.dtype(dtype if np.dtype(dtype) != object else str)
-    typed = ((block, values.astype(dtype, copy=False)) for block, values in predictions)
-    return write_predictions(path, name, dtype, typed, n_rows)

@@ -14,8 +14,9 @@ from sklearn.utils.validation import check_is_fitted
 from shoal._typing import AnyArray, Float64Array, Int64Array
 from shoal.data.block import Block
 from shoal.data.dataset import Dataset
+from shoal.data.predictions import write_predictions
 from shoal.exceptions import DataError
-from shoal.neighbors.prediction import collected, written
+from shoal.neighbors.prediction import check_one_target, collected
 from shoal.neighbors.search_progress import searching
 from shoal.neighbors.supervised_neighbors import SupervisedNeighbors
 from shoal.neighbors.targets import Targets, scored_rows
@@ -78,8 +79,8 @@ class VotingClassifier(MultiOutputMixin, ClassifierMixin, SupervisedNeighbors):
             votes_of = self._votes(X, search.over(batches))
             predictions = ((block, self._labels(votes)) for block, votes in votes_of)
             if out is not None:
-                dtype = self._classes[0].dtype
-                return written(out, "label", dtype, predictions, n_rows, len(self._classes))
+                check_one_target(out, len(self._classes))
+                return write_predictions(out, "label", self._classes[0].dtype, predictions, n_rows)
             return collected(n_rows, predictions)
 
     def predict_proba(self, X: Any) -> Any:

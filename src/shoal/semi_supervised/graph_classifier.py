@@ -10,8 +10,9 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from shoal._typing import AnyArray, Float64Array
+from shoal.data.predictions import write_predictions
 from shoal.data.validation import fit_dataset, target_role
-from shoal.neighbors.prediction import collected, written
+from shoal.neighbors.prediction import collected
 from shoal.neighbors.targets import scored_rows
 from shoal.semi_supervised.graph_model import GraphModel
 from shoal.solvers.diffusion import DiffusionState
@@ -109,7 +110,7 @@ class GraphClassifier(ClassifierMixin, GraphModel):
         n_rows, sums = self._averages(X, self.label_distributions_, out)
         labels = ((block, self.classes_[found.argmax(axis=1)]) for block, found in sums)
         if out is not None:
-            return written(out, "label", self.classes_.dtype, labels, n_rows, 1)
+            return write_predictions(out, "label", self.classes_.dtype, labels, n_rows)
         return collected(n_rows, labels)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:

@@ -9,8 +9,9 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from shoal._typing import Float64Array
+from shoal.data.predictions import write_predictions
 from shoal.data.validation import fit_dataset, target_role
-from shoal.neighbors.prediction import collected, written
+from shoal.neighbors.prediction import collected
 from shoal.neighbors.targets import scored_rows
 from shoal.semi_supervised.affinity import Kernel, normalised
 from shoal.semi_supervised.graph_model import GraphModel, check_alpha, spread
@@ -184,7 +185,7 @@ class LabelSpreadingRegressor(RegressorMixin, GraphModel):
         n_rows, sums = self._averages(X, np.stack([about_mean, self.mass_], axis=1), out)
         predictions = ((block, self.y_mean_ + _quotient(found)) for block, found in sums)
         if out is not None:
-            return written(out, "prediction", np.float64, predictions, n_rows, 1)
+            return write_predictions(out, "prediction", np.float64, predictions, n_rows)
         return collected(n_rows, predictions)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:

@@ -1,12 +1,13 @@
 """The distinct labels of a target."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from shoal._typing import AnyArray, Float64Array, Int64Array
 from shoal.data.block import Block
-from shoal.data.target_classes import check_labels, positions
+from shoal.data.target_classes import check_labels, is_text, positions
 from shoal.engines.statistic import Statistic
 from shoal.exceptions import DataError
 from shoal.statistics.exact_sum import ExactArray, exact_sums, rounded, whole
@@ -66,9 +67,7 @@ class Classes(Statistic[ExactClassWeights | None, ClassWeights]):
     ) -> ExactClassWeights | None:
         if partial is None or other is None:
             return other if partial is None else partial
-        labels, places = np.unique(
-            np.concatenate([partial.labels, other.labels]), return_inverse=True
-        )
+        labels, places = distinct_labels([partial.labels, other.labels])
         check_count(labels)
         sums = np.zeros(len(labels), dtype=object)
         np.add.at(sums, places, np.concatenate([partial.sums, other.sums]))
@@ -82,7 +81,8 @@ class Classes(Statistic[ExactClassWeights | None, ClassWeights]):
 
 def _labelled(target: AnyArray, known: AnyArray | None) -> tuple[AnyArray, Int64Array]:
     """Sorted labels, and which of them each target is: the known ones where there are no others."""
-    if known is not None:
+    check_labels(target)
+    if known is not None and is_text(known) == is_text(target):
         places = positions(known, target)
         if (places >= 0).all():
             return known, places
@@ -90,6 +90,21 @@ def _labelled(target: AnyArray, known: AnyArray | None) -> tuple[AnyArray, Int64
     labels, places = np.unique(target, return_inverse=True)
     check_count(labels)
     return labels, places
+
+
+def distinct_labels(parts: Sequence[AnyArray]) -> tuple[AnyArray, Int64Array]:
+    """Sorted labels of all parts, and which of them each label is.
+
+    Raises
+    ------
+    DataError
+        Labels are of several kinds, such as text and numbers.
+    """
+    # Text beside numbers would make text of these.
+    dtype = object if len({part.dtype.kind == "U" for part in parts}) > 1 else None
+    joined = np.concatenate(parts, dtype=dtype)
+    check_labels(joined)
+    return np.unique(joined, return_inverse=True)
 
 
 def _sums(block: Block, places: Int64Array, n_labels: int) -> ExactArray:

@@ -10,7 +10,7 @@ from scipy import sparse
 from shoal._typing import AnyArray, Float64Array, Int32Array
 from shoal.data.dataset import Dataset
 from shoal.exceptions import DataError, NonFiniteError, SchemaError
-from shoal.statistics.classes import check_count, check_discrete
+from shoal.statistics.classes import check_count, check_discrete, distinct_labels
 
 #: Stands for an unknown class, among codes and among labels that are numbers.
 UNKNOWN = -1
@@ -52,7 +52,7 @@ class KnownLabels:
                 f"All {dataset.n_rows} labels are unknown (-1 or missing): there is nothing to "
                 "learn from. Give the label of some row of each class."
             )
-        classes = np.unique(np.concatenate(labels))
+        classes, _ = distinct_labels(labels)
         check_count(classes)
         return cls(
             _restored(classes, dataset), np.concatenate([_codes(classes, *f) for f in found])

@@ -15,7 +15,7 @@ from shoal.data.arrays import ArraySource
 from shoal.data.block import Block
 from shoal.data.dataset import Dataset
 from shoal.data.source import Cell
-from shoal.engines.engine import Engine, current
+from shoal.engines.engine import Engine, entered
 from shoal.engines.statistic import Statistic
 from shoal.exceptions import NonFiniteError, ParameterError
 from shoal.testing.bits import bits
@@ -295,10 +295,10 @@ def _check_prompt(call: Callable[[], object]) -> None:
 
 
 def _check_context(make_engine: Callable[[], Engine]) -> None:
-    before = current.get()
+    before = entered.get()
     with make_engine() as engine:
-        assert current.get() is engine, "the engine is not current inside with"
-    assert current.get() is before, "the engine is still current after with"
+        assert entered.get()[-1] is engine, "the engine is not current inside with"
+    assert entered.get() == before, "the engine is still current after with"
     engine.close()  # again
 
 
