@@ -2,6 +2,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from shoal.testing.bits import bits
 
@@ -18,6 +19,7 @@ SAME = [
     (Pair(np.ones(2), "x"), Pair(np.ones(2), "x")),
     ({"a": [1, None]}, {"a": (1, None)}),
     (np.array(["a", None], dtype=object), np.array(["a", None], dtype=object)),
+    (sparse.csr_array(np.eye(2)), sparse.csr_array(np.eye(2))),
 ]
 DIFFERENT = [
     (0.0, -0.0),
@@ -27,6 +29,7 @@ DIFFERENT = [
     (Pair(1, 2), Pair(2, 1)),
     ({"a": 1}, {"b": 1}),
     (np.array(["a", None], dtype=object), np.array(["a", "b"], dtype=object)),
+    (sparse.csr_array(np.eye(2)), sparse.csr_array(np.eye(2)[::-1])),
 ]
 
 

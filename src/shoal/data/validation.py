@@ -37,8 +37,7 @@ def predict_dataset(
     """`X` opened as a dataset of the features that `estimator` was fitted with.
 
     Files may have more columns: those are passed over, as they are of frames with the target in a
-    column. Values take the type of the fit, where
-    they are of that type or both are floating.
+    column. Values take the type of the fit, where they are of that type or both are floating.
     """
     names = getattr(estimator, "feature_names_in_", None)
     if names is not None and (is_paths(X) or is_column(target) or is_column(sample_weight)):
