@@ -73,6 +73,9 @@ class Row:
 
 COLUMNS = ("Work", "Library", "Median", "Range", "Note", "Goal")
 
+#: Between two libraries.
+PAUSE_SECONDS = 0.5
+
 
 def seconds(work: Callable[[], object]) -> float:
     start = time.perf_counter()
@@ -85,12 +88,15 @@ def interleaved(
 ) -> dict[str, list[float]]:
     """What each work returns, over repetitions that take turns: A B C A B C.
 
-    A machine that slows down for a while so slows all of them.
+    A machine that slows down for a while so slows all of them. Before each there is a pause: idle
+    threads of OpenMP, in one library or another, wait busily for up to 0.2 seconds, on the cores
+    that the next library is measured on.
     """
     values: dict[str, list[float]] = {name: [] for name in works}
     for repetition in range(repetitions):
         for name, work in works.items():
             progress(f"repetition {repetition + 1} of {repetitions}: {name}")
+            time.sleep(PAUSE_SECONDS)
             values[name].append(work())
     return values
 
