@@ -1,6 +1,7 @@
 """What all tests share: settings of hypothesis, and a guard against what tests leave behind."""
 
 import os
+import signal
 import tempfile
 import threading
 import time
@@ -23,6 +24,11 @@ settings.register_profile(
 )
 settings.register_profile("search", deadline=None, max_examples=1000, print_blob=True)
 settings.load_profile("repeatable")
+
+# Where this was started in the background of a shell, interrupts are ignored, and so they would be
+# in the tests that interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Threads and processes that libraries start once and keep as long as the interpreter lives.
 KEPT_THREADS = ("Dask-Offload", "IO loop", "Profile", "asyncio_", "TokenCleanup", "fsspecIO")
