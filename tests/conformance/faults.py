@@ -57,7 +57,12 @@ class KillWorker(FitListener):
 
 @pytest.fixture(scope="module", name="clusters")
 def local_clusters():
-    """Local clusters of 1, 2 and 3 workers."""
+    """Local clusters of 1, 2 and 3 workers, all of them there whenever one is asked for.
+
+    Dask gives up a worker that takes longer than this to start again, as it may on a busy machine,
+    and one that is killed while it starts.
+    """
+    dask = pytest.importorskip("dask")
     distributed = pytest.importorskip("distributed")
     made = {}
 
@@ -66,8 +71,10 @@ def local_clusters():
             made[n_workers] = distributed.LocalCluster(
                 n_workers=n_workers, threads_per_worker=1, dashboard_address=":0"
             )
+        made[n_workers].wait_for_workers(n_workers, timeout=120)
         return made[n_workers]
 
-    yield cluster
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "5 minutes"}):
+        yield cluster
     for one in made.values():
         one.close()
