@@ -18,7 +18,8 @@ GROUPS := build test lint bench demo
 export PIP_CONSTRAINT := constraints.txt
 export PIP_BUILD_CONSTRAINT := constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-INSTALL := $(BIN)/python -m pip install --quiet
+# Most modules of what is installed are never imported: Python compiles those that are.
+INSTALL := $(BIN)/python -m pip install --quiet --no-compile
 KERNELS := CMakeLists.txt $(shell find src/shoal/_kernels -name '*.[ch]pp')
 
 .PHONY: help
@@ -41,7 +42,7 @@ demo: $(VENV)/installed $(VENV)/demo ## Cluster a year of flights, and predict w
 
 .PHONY: test
 test: $(VENV)/installed $(VENV)/test ## Run all tests
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: lint
 lint: $(VENV)/installed $(VENV)/lint ## Check style, types and layers

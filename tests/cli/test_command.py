@@ -75,7 +75,7 @@ def test_a_process_fits_and_warns_without_a_traceback(tmp_path):
     assert load_model(model).cluster_centers_.tolist() == [[0, 0], [0, 0]]
 
 
-def test_an_interrupted_fit_says_how_to_resume_and_does(tmp_path):
+def test_an_interrupted_fit_says_how_to_resume_and_does(shoal_command, tmp_path):
     rng = np.random.default_rng(0)
     np.save(tmp_path / "rows.npy", rng.random((20_000, 8)))
     fit = ["fit", "kmeans", tmp_path / "rows.npy", "--n-clusters", "64", "--tol", "0"]
@@ -94,9 +94,9 @@ def test_an_interrupted_fit_says_how_to_resume_and_does(tmp_path):
         f"shoal: interrupted. Run the same command again to go on from the checkpoint {state}."
     )
     assert not out.exists()
-    subprocess.run([*COMMAND, *fit, *options], check=True, capture_output=True, timeout=100)
+    assert shoal_command(*fit, *options).exit_code == 0
     whole = tmp_path / "whole"
-    subprocess.run([*COMMAND, *fit, "--out", whole], check=True, capture_output=True, timeout=100)
+    assert shoal_command(*fit, "--out", whole).exit_code == 0
     resumed, undisturbed = load_model(out), load_model(whole)
     assert np.array_equal(resumed.cluster_centers_, undisturbed.cluster_centers_)
     assert resumed.n_iter_ == undisturbed.n_iter_

@@ -5,6 +5,7 @@ import typer
 
 import shoal
 from shoal.cli.options import engine, names, paths
+from shoal.engines import cluster
 from shoal.exceptions import ClusterUnreachableError
 
 
@@ -14,7 +15,8 @@ def test_local_engine():
     assert (found.memory_bytes, found.n_threads) == (10**9, 3)
 
 
-def test_an_address_is_a_cluster():
+def test_an_address_is_a_cluster(monkeypatch):
+    monkeypatch.setattr(cluster, "CONNECT_TIMEOUT_SECONDS", 0.5)
     with pytest.raises(ClusterUnreachableError, match=r"127\.0\.0\.1:9"):
         engine("tcp://127.0.0.1:9", None, None)
 
