@@ -110,7 +110,7 @@ template <class T> struct Leaders {
         unroll<kTileVectors>([&](auto v) SHOAL_INLINE {
             Vector<T> b = best[v], s = second[v];
             IntVector<T> l = label[v];
-            unroll<kTileCenters>([&](auto c) SHOAL_INLINE {
+            over_centers([&](auto c) SHOAL_INLINE {
                 const Vector<T> score = tile[c][v], loser = score < b ? score : b;
                 l = score > b ? Integer(first + c) - IntVector<T>{} : l;
                 s = loser > s ? loser : s;
@@ -157,17 +157,16 @@ template <class T, class Leaders> struct Standing {
 
 // Decides by D the rows whose scores are too close: D is computed for every centre whose score is
 // within the margin of the best, which cannot miss the nearest.
-template <class T, class Emit> class Recheck {
+template <class T> class Recheck {
   public:
-    Recheck(const Matrix<T> &matrix, Centers<T> &centers, Emit &emit)
-        : matrix(matrix), centers(centers), emit(emit) {}
+    Recheck(const Matrix<T> &matrix, Centers<T> &centers) : matrix(matrix), centers(centers) {}
 
-    [[gnu::noinline]] void add(Index row, T threshold) {
+    template <class Emit> [[gnu::noinline]] void add(Index row, T threshold, Emit &emit) {
         rows.push_back(row);
         thresholds.push_back(threshold);
-        if (Index(rows.size()) == kRunRows<T>) flush();
+        if (Index(rows.size()) == kRunRows<T>) flush(emit);
     }
-    void flush() {
+    template <class Emit> void flush(Emit &emit) {
         const Index count = Index(rows.size());
         labels.assign(rows.size(), 0);
         distances.assign(rows.size(), std::numeric_limits<double>::infinity());
@@ -187,6 +186,7 @@ template <class T, class Emit> class Recheck {
             const Vector<T> threshold = load(thresholds.data() + start);
             for (int c = 0; c < kTileCenters; ++c) {
                 const IntVector<T> below = tile[c][v] < threshold;
+                if (!any(~below)) continue;
                 for (int i = 0; i < kLanes<T>; ++i)
                     if (!below[i]) consider(start + i, first + c);
             }
@@ -206,7 +206,6 @@ template <class T, class Emit> class Recheck {
 
     const Matrix<T> &matrix;
     Centers<T> &centers;
-    Emit &emit;
     std::vector<std::int64_t> rows;
     Buffer<T> thresholds;
     std::vector<std::int32_t> labels;
@@ -270,12 +269,12 @@ void decide(const Rows<T> &rows, Centers &centers, const Margin &margin, Emit &e
 // Decides every row, in any order: as `decide` does, or after that by emit.rechecked(row, label).
 template <class T, class Emit>
 void nearest_by_tile(const Rows<T> &rows, Centers<T> &centers, Emit &emit) {
-    Recheck<T, Emit> recheck(rows.matrix, centers, emit);
+    Recheck<T> recheck(rows.matrix, centers);
     decide(rows, centers, margin_of(centers), emit,
            [&](Index row, int place, const auto &standing) {
-               recheck.add(row, standing.threshold(place));
+               recheck.add(row, standing.threshold(place), emit);
            });
-    recheck.flush();
+    recheck.flush(emit);
 }
 
 }  // namespace shoal

@@ -164,7 +164,7 @@ template <class T, class Bounds, class Kept> class NeighborSearch {
 
     [[gnu::always_inline]] bool has_candidate(Index first, const Grid<Lanes> &grid) const {
         auto under = ~(Lanes{} < Lanes{});
-        unroll<kTileCenters>([&](auto c) SHOAL_INLINE {
+        over_centers([&](auto c) SHOAL_INLINE {
             const Lanes least = broadcast(thresholds[first + c]);
             unroll<kTileVectors>([&](auto v) SHOAL_INLINE { under &= grid[c][v] < least; });
         });

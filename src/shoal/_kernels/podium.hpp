@@ -43,7 +43,7 @@ template <class T> struct Podium {
         unroll<kTileVectors>([&](auto v) SHOAL_INLINE {
             Vector<T> b = best[v], s = second[v], t = third[v];
             IntVector<T> l = label[v], r = rival[v];
-            unroll<kTileCenters>([&](auto c) SHOAL_INLINE {
+            over_centers([&](auto c) SHOAL_INLINE {
                 const Vector<T> score = tile[c][v], loser = score < b ? score : b;
                 const IntVector<T> center = Integer(first + c) - IntVector<T>{};
                 const IntVector<T> is_best = score > b, is_second = loser > s;

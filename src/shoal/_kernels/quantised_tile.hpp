@@ -79,7 +79,7 @@ inline Integers multiply_pairs(Integers a, Integers b) {
 #undef SHOAL_STEP
 #else
     for (Index s = 0; s < steps; ++s) {
-        unroll<kTileCenters>([&](auto c) SHOAL_INLINE {
+        over_centers([&](auto c) SHOAL_INLINE {
             unroll<kTileVectors>([&](auto v) SHOAL_INLINE {
                 chains[c][v] += multiply_pairs(load(points + v * kLanes<float>),
                                                broadcast(centers[c]));

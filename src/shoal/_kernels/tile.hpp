@@ -361,6 +361,17 @@ template <class T> class Centers {
     Buffer<T> packed;
 };
 
+// Over the centres of a tile. Its registers do not hold the tile of plain x86-64: there a loop,
+// which compiles in half the time, is a fifth slower with few features and faster with many.
+template <class Body> [[gnu::always_inline]] inline void over_centers(Body &&body) {
+#if defined(__FP_FAST_FMAF)
+    unroll<kTileCenters>(body);
+#else
+#pragma GCC unroll 1
+    for (int c = 0; c < kTileCenters; ++c) body(c);
+#endif
+}
+
 template <class V> using Grid = V[kTileCenters][kTileVectors];
 template <class T> using Tile = Grid<Vector<T>>;
 
@@ -372,7 +383,7 @@ template <class T>
     for (Index f = 0; f < features; ++f) {
         Vector<T> x[kTileVectors];
         unroll<kTileVectors>([&](auto v) SHOAL_INLINE { x[v] = load(points + v * kLanes<T>); });
-        unroll<kTileCenters>([&](auto c) SHOAL_INLINE {
+        over_centers([&](auto c) SHOAL_INLINE {
             const Vector<T> center = broadcast(centers[c]);
             unroll<kTileVectors>(
                 [&](auto v) SHOAL_INLINE { tile[c][v] = fma(x[v], center, tile[c][v]); });
@@ -383,7 +394,7 @@ template <class T>
 }
 
 template <class Body> [[gnu::always_inline]] inline void each(Body &&body) {
-    unroll<kTileCenters>([&](auto c) SHOAL_INLINE {
+    over_centers([&](auto c) SHOAL_INLINE {
         unroll<kTileVectors>([&](auto v) SHOAL_INLINE { body(c, v); });
     });
 }

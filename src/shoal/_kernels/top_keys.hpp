@@ -41,7 +41,7 @@ template <int places> struct TopKeys {
         unroll<kTileVectors>([&](auto v) SHOAL_INLINE {
             Integers top[places];
             unroll<places>([&](auto p) SHOAL_INLINE { top[p] = keys[p][v]; });
-            unroll<kTileCenters>([&](auto c) SHOAL_INLINE {
+            over_centers([&](auto c) SHOAL_INLINE {
                 Integers key = tile[c][v];
                 unroll<places>([&](auto p) SHOAL_INLINE {
                     const Integers lower = key < top[p] ? key : top[p];
