@@ -252,24 +252,33 @@ constexpr Index rows_ahead = 8;
 
 // Rows of one window, in order of the steps.
 struct Visits {
-    const int32_t *order;  // null: as they are
+    const int32_t *order;  // null: as they are, from `first` on
     // The same rows, in an order nearer to that in memory: each comes at most far_ahead places after
     // its visit's.
     const int32_t *arrivals;
-    Index rows;
+    Index first, rows;
+    Index known;                    // visits from here on, those of later windows too
     const double *target, *weight;  // by row; weight may be null
     Index far_ahead;                // asked for so early that memory's latency is hidden
 
-    Index row(Index position) const { return order ? order[position] : position; }
+    Index row(Index position) const { return order ? order[position] : first + position; }
     double weight_of(Index row) const { return weight ? weight[row] : 1.0; }
 
     // Processors foresee rows in order by themselves; others come to the second-level cache first.
     template <class Rows> [[gnu::always_inline]] void prefetch(const Rows &x, Index position) const {
         if (!order) return;
-        const Index far = arrivals[std::min(position + far_ahead, rows - 1)];
-        x.prefetch(far, order[std::min(position + rows_ahead, rows - 1)]);
+        const Index far = arrivals[std::min(position + far_ahead, known - 1)];
+        x.prefetch(far, order[std::min(position + rows_ahead, known - 1)]);
         ask_for<2>(target + far);
         if (weight) ask_for<2>(weight + far);
+    }
+
+    // Those of the window that begins and ends at these positions.
+    Visits between(Index begin, Index end) const {
+        Visits found = *this;
+        if (order) found.order += begin, found.arrivals += begin;
+        found.first += begin, found.rows = end - begin, found.known -= begin;
+        return found;
     }
 };
 
@@ -278,7 +287,12 @@ class LossSum {
   public:
     static constexpr int few = 4;
 
-    explicit LossSum(const SgdSettings &settings) : settings_(settings) {}
+    explicit LossSum(const SgdSettings &settings) : settings_(settings) {
+        if (!settings.is_first) return;
+        double y[lanes]{settings.negative, settings.positive}, raw[lanes]{}, slopes[lanes];
+        settings.terms(settings.parameter,
+                       {lanes, lanes, 1, 1, y, raw, of_zero_, slopes, nullptr});
+    }
 
     void add(double y, double raw, double weight) {
         put(0, y, raw, weight);
@@ -305,11 +319,22 @@ class LossSum {
     [[gnu::noinline]] void flush() {
         for (int i = count_; i % lanes; ++i) y_[i] = raw_[i] = 0.0;
         sum_ += sum();
-        if (settings_.is_first) {
-            std::fill_n(raw_, count_, 0.0);
-            first_sum_ += sum();
-        }
+        if (settings_.is_first) first_sum_ += sum_of_zeros();
         count_ = 0;
+    }
+
+    // Of two classes the loss of zeros has two values.
+    double sum_of_zeros() {
+        const double negative = settings_.negative, positive = settings_.positive;
+        bool are_two = true;
+        for (int i = 0; i < count_; ++i) are_two &= (y_[i] == negative) | (y_[i] == positive);
+        if (!are_two) {
+            std::fill_n(raw_, count_, 0.0);
+            return sum();
+        }
+        double sum = 0.0;
+        for (int i = 0; i < count_; ++i) sum += weight_[i] * of_zero_[y_[i] == positive];
+        return sum;
     }
 
     double sum() const {
@@ -324,6 +349,7 @@ class LossSum {
     int count_ = 0;
     double sum_ = 0.0, first_sum_ = 0.0;
     double y_[most], raw_[most], weight_[most];
+    double of_zero_[lanes];  // of the targets of the two sides, first
 };
 
 // What is left of a weight after L1 has taken what is due (Tsuruoka, Tsujii and Ananiadou,
