@@ -216,9 +216,32 @@ constexpr Slope find_slope(std::string_view name) {
     return with_loss(name, []<class Loss>() -> Slope { return slope<Loss>; });
 }
 
+// The weighted sum of the losses of n rows, in their order: its additions wait for each other beside
+// the next rows' losses.
+template <class Loss>
+double sum_of_losses(double parameter, int n, const double *y, const double *raw,
+                     const double *weight) {
+    const Loss loss{parameter};
+    double sum = 0.0;
+    for (int first = 0; first < n; first += lanes) {
+        const Doubles value =
+            loss(load_as<Doubles>(y + first), load_as<Doubles>(raw + first)).value;
+        const int count = std::min<int>(lanes, n - first);
+        for (int l = 0; l < count; ++l) sum += weight[first + l] * value[l];
+    }
+    return sum;
+}
+
+using SumOfLosses = double (*)(double parameter, int n, const double *y, const double *raw,
+                               const double *weight);
+
+constexpr SumOfLosses find_sum_of_losses(std::string_view name) {
+    return with_loss(name, []<class Loss>() -> SumOfLosses { return sum_of_losses<Loss>; });
+}
+
 struct SgdSettings {
     std::string_view loss;
-    TermsFunction terms;
+    SumOfLosses sum_of_losses;
     Slope slope;
     double parameter;
     double negative, positive;  // targets of the two sides, where there are several outputs
@@ -289,9 +312,11 @@ class LossSum {
 
     explicit LossSum(const SgdSettings &settings) : settings_(settings) {
         if (!settings.is_first) return;
-        double y[lanes]{settings.negative, settings.positive}, raw[lanes]{}, slopes[lanes];
-        settings.terms(settings.parameter,
-                       {lanes, lanes, 1, 1, y, raw, of_zero_, slopes, nullptr});
+        const auto of_zero = [&](double target) {
+            const double y[lanes]{target}, raw[lanes]{}, weight = 1.0;
+            return settings.sum_of_losses(settings.parameter, 1, y, raw, &weight);
+        };
+        of_zero_[0] = of_zero(settings.negative), of_zero_[1] = of_zero(settings.positive);
     }
 
     void add(double y, double raw, double weight) {
@@ -338,18 +363,14 @@ class LossSum {
     }
 
     double sum() const {
-        double value[most], gradient[most], sum = 0.0;
-        settings_.terms(settings_.parameter, {(count_ + lanes - 1) / lanes * lanes, most, 1, 1, y_,
-                                              raw_, value, gradient, nullptr});
-        for (int i = 0; i < count_; ++i) sum += weight_[i] * value[i];
-        return sum;
+        return settings_.sum_of_losses(settings_.parameter, count_, y_, raw_, weight_);
     }
 
     const SgdSettings &settings_;
     int count_ = 0;
     double sum_ = 0.0, first_sum_ = 0.0;
     double y_[most], raw_[most], weight_[most];
-    double of_zero_[lanes];  // of the targets of the two sides, first
+    double of_zero_[2];  // of the targets of the two sides
 };
 
 // What is left of a weight after L1 has taken what is due (Tsuruoka, Tsujii and Ananiadou,

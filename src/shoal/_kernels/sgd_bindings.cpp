@@ -34,7 +34,7 @@ SgdSettings sgd_settings(const nb::dict &from, const std::string &loss) {
     const auto number = [&](const char *key) { return value_of<double>(from, key); };
     const SgdSettings settings{
         loss,
-        find_loss(loss),
+        find_sum_of_losses(loss),
         find_slope(loss),
         number("parameter"),
         number("negative"),
@@ -48,7 +48,7 @@ SgdSettings sgd_settings(const nb::dict &from, const std::string &loss) {
         number("average_from"),
         value_of<bool>(from, "is_first"),
     };
-    require(settings.terms && settings.slope, "there is no loss of one output called " + loss);
+    require(settings.sum_of_losses && settings.slope, "there is no loss of one output called " + loss);
     return settings;
 }
 
