@@ -29,8 +29,8 @@ _CACHED_BYTES = 2 * 2**20
 class BlockReader:
     """Reads cells of a dataset as blocks.
 
-    Every value is looked at once here, so that no statistic has to: what leaves is finite, of
-    the dataset's type, with weights that are not negative.
+    Every value is looked at once here, so that no statistic has to: what leaves is finite (features
+    of a dataset that is not measured aside), of its type, with weights that are not negative.
     """
 
     def __init__(self, dataset: "Dataset") -> None:
