@@ -271,3 +271,33 @@ def test_csr_moments_refuse_a_broken_matrix(change, message):
     _kernels.column_moments_csr(**arguments)
     with pytest.raises(ValueError, match=message):
         _kernels.column_moments_csr(**arguments | change)
+
+
+@pytest.mark.parametrize("index", [np.int32, np.int64])
+@pytest.mark.parametrize(
+    ("indices", "indptr"),
+    [
+        ([0, 2, 0, 1, 2], [1, 2, 5]),
+        ([0, 2, 0, 1, 2], [0, 2, 4]),
+        ([0, 2, 0, 1, 2], [0, 2, 6]),
+        ([0, 2, 0, 1, 2], [0, 6, 5]),
+        ([0, 2, 0, 1, 3], [0, 2, 5]),
+        ([-1, 2, 0, 1, 2], [0, 2, 5]),
+        ([0, 2, 0, 2, 1], [0, 2, 5]),
+        ([0, 2, 0, 2, 2], [0, 2, 5]),
+    ],
+)
+def test_rows_that_are_not_canonical(indices, indptr, index, kernels):
+    found = kernels.has_canonical_rows(np.array(indices, index), np.array(indptr, index), 3)
+    assert not found
+
+
+@pytest.mark.parametrize("index", [np.int32, np.int64])
+def test_canonical_rows(index, kernels):
+    X = scipy.sparse.random(300, 70, 0.2, "csr", rng=3)
+    X = scipy.sparse.vstack([X, scipy.sparse.csr_array((50, 70)), X], "csr")
+    indices, indptr = X.indices.astype(index), X.indptr.astype(index)
+    assert kernels.has_canonical_rows(indices, indptr, 70)
+    assert not kernels.has_canonical_rows(indices, indptr, indices.max())
+    assert kernels.has_canonical_rows(indices[:0], indptr[:1], 70)
+    assert kernels.has_canonical_rows(indices[:0], np.zeros(4, index), 70)

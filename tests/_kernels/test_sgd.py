@@ -28,25 +28,39 @@ def learning(loss="half_squared_error", **settings):
 
 
 def descended(
-    X, y, how, *, order=None, weight=None, n_outputs=1, kernels=_kernels, start=0.0, n_steps=0
+    X,
+    y,
+    how,
+    *,
+    order=None,
+    ends=None,
+    weight=None,
+    n_outputs=1,
+    kernels=_kernels,
+    start=0.0,
+    n_steps=0,
+    going_on=None,
 ):
-    """Coefficients, intercepts, all arrays and counters after a window."""
+    """Coefficients, intercepts, all arrays and counters after one window, or those that end so."""
     coef = np.full((n_outputs, X.shape[1]), start, X.dtype)
     start = Weights.zeros(coef, np.zeros(n_outputs), how)
     names = ("coef", "intercept", "received", "total", "intercept_total", "first", "second")
     held = {name: getattr(start, name) for name in names}
     counters = held["counters"] = np.array([float(n_steps), 0.0, 0.0, 0.0, 0.0, 1.0, 0.0])
+    held = held if going_on is None else going_on
     settings = {name: getattr(how, name) for name in how.__slots__}
     settings |= {"rows_ahead": 16, "is_first": True}
+    ends = np.array([len(y) if order is None else len(order)] if ends is None else ends, np.int64)
     order = None if order is None else np.tile(order, (2, 1))
     y = np.ascontiguousarray(y, dtype=float)
     if sparse.issparse(X):
-        kernels.sgd_csr(X.data, X.indices, X.indptr, X.shape[1], order, y, weight, settings, held)
+        rows = (X.data, X.indices, X.indptr, X.shape[1])
+        kernels.sgd_csr(*rows, ends, order, y, weight, settings, held)
         if held["total"] is not None:
             held["total"] += counters[6] * held["coef"]
         held["coef"] *= X.dtype.type(counters[5])
     else:
-        kernels.sgd(X, order, y, weight, settings, held)
+        kernels.sgd(X, ends, order, y, weight, settings, held)
     return held
 
 
@@ -194,6 +208,27 @@ def test_a_rate_that_shrinks_weights_to_nothing():
         np.testing.assert_allclose(found["total"][0], total, rtol=1e-9)
 
 
+@pytest.mark.parametrize("is_shuffled", [False, True])
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+def test_windows_are_visited_one_after_the_other(form, is_shuffled):
+    X, y, ends = (
+        rng.normal(size=(300, 6)),
+        rng.choice([-1.0, 1.0], 300),
+        np.array([70, 71, 71, 300]),
+    )
+    windows = np.split(np.arange(300, dtype=np.int32), ends[:-1])
+    if is_shuffled:
+        windows = [rng.permutation(rows) for rows in windows]
+    order = np.concatenate(windows) if is_shuffled else None
+    for how in (learning("hinge"), learning("hinge", batch_size=8, optimizer="adam")):
+        found = descended(form(X), y, how, order=order, ends=ends)
+        alone = None
+        for rows in windows:
+            alone = descended(form(X[rows]), y[rows], how, going_on=alone)
+        np.testing.assert_allclose(found["coef"], alone["coef"], rtol=1e-12)
+        np.testing.assert_array_equal(found["counters"], alone["counters"])
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_layouts_have_the_same_bits(dtype):
     X = rng.normal(size=(300, 37)).astype(dtype)
@@ -263,6 +298,19 @@ def test_mini_batches_follow_the_papers(optimizer, form):
     assert found["counters"][0] == 11
 
 
+def test_the_loss_of_zeros_is_that_of_each_target():
+    X, weight = rng.normal(size=(300, 5)), rng.random(300)
+    for y in (rng.choice([-1.0, 1.0], 300), rng.choice([-1.0, 0.5, 1.0], 300)):
+        found = descended(X, y, learning("modified_huber"), weight=weight)["counters"]
+        of_zeros = weight * np.maximum(0.0, 1.0 - 0.0 * y) ** 2
+        np.testing.assert_allclose(found[3], of_zeros.sum(), rtol=1e-13)
+    half = descended(X, y, learning("half_squared_error"), weight=weight)["counters"]
+    np.testing.assert_allclose(half[3], (weight * y**2 / 2).sum(), rtol=1e-13)
+    y = np.where(y > 0, 1.0, -1.0)
+    huber = descended(X, y, learning("huber", negative=-1.0), weight=weight)["counters"]
+    np.testing.assert_allclose(huber[3], (weight * (0.1 * np.abs(y) - 0.1**2 / 2)).sum())
+
+
 def test_losses_met_are_summed():
     X, y, weight = rng.normal(size=(300, 5)), rng.normal(size=300), rng.random(300)
     start = learning(rate=0.0)
@@ -286,11 +334,16 @@ def test_rates_are_powers_of_the_number_of_the_step(n_steps, power):
         np.testing.assert_allclose(found["coef"], rates.sum(), rtol=rtol)
 
 
+def shuffled(first_rows, ends):
+    order = np.empty((2, ends[-1]), np.int32)
+    _kernels.shuffled_rows(1, 2, np.array(first_rows), np.array(ends), 8, 128, order)
+    return order
+
+
 def test_orders_are_random_permutations():
     orders = []
     for first_row in range(200):
-        order = np.empty((2, 1000), np.int32)
-        _kernels.shuffled_rows(1, 2, first_row, 8, 128, order)
+        order = shuffled([first_row], [1000])
         np.testing.assert_array_equal(np.sort(order), [range(1000)] * 2)
         for group in np.split(order, range(128, 1000, 128), axis=1):
             np.testing.assert_array_equal(*np.sort(group))
@@ -298,9 +351,10 @@ def test_orders_are_random_permutations():
     places = np.argsort(orders, axis=1)
     # Every row is anywhere: means of 200 uniform places lie within 5 standard errors.
     assert np.abs(places.mean(axis=0) - 499.5).max() < 5 * 1000 / np.sqrt(12 * 200)
-    again = np.empty((2, 1000), np.int32)
-    _kernels.shuffled_rows(1, 2, 7, 8, 128, again)
-    np.testing.assert_array_equal(again[0], orders[7])
+    several = shuffled([7, 9, 30], [1000, 2000, 2100])
+    np.testing.assert_array_equal(several[0, :1000], orders[7])
+    np.testing.assert_array_equal(several[0, 1000:2000], orders[9] + 1000)
+    np.testing.assert_array_equal(several[:, 2000:], shuffled([30], [100]) + 2000)
 
 
 def test_bad_arguments_are_refused():
@@ -309,6 +363,9 @@ def test_bad_arguments_are_refused():
         descended(X, y, learning(), order=np.array([0, 3], np.int32))
     with pytest.raises(ValueError, match="no loss of one output called half_multinomial"):
         descended(X, y, learning("half_multinomial"))
+    for ends in ([], [2], [2, 1, 3], [-1, 3], [4]):
+        with pytest.raises(ValueError, match="ends must ascend to 3"):
+            descended(X, y, learning(), ends=ends)
     with pytest.raises(ValueError, match="target has length 2, expected 3"):
         descended(X, y[:2], learning())
     rows = sparse.csr_array(X)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.data.synthetic import synthetic_dataset
 
 from shoal.data import plan as planning
-from shoal.data.arrays import ArraySource
+from shoal.data.arrays import CELL_ROWS, ArraySource
 from shoal.data.dataset import Dataset
 from shoal.data.plan import available_memory_bytes, format_bytes, memory_bytes, plan, threads
 from shoal.exceptions import MemoryBudgetError, ParameterError
@@ -148,11 +148,20 @@ def test_arrays_cost_nothing_and_keep_threads_busy():
     found = plan(Dataset(ArraySource(np.zeros((1_000_000, 16))), tuple(range(16))), 1000, 2)
     assert found.are_views
     assert found.in_flight_bytes == found.cached_bytes == 0
-    assert found.block_rows == 125_000 // 64 * 64
+    assert found.block_rows == CELL_ROWS
     wide = plan(Dataset(ArraySource(np.zeros((20_000, 1000))), tuple(range(1000))), 1000, 2)
     assert wide.block_rows * wide.row_bytes <= 2**24
     short = plan(Dataset(ArraySource(np.zeros((20_000, 2))), (0, 1)), 1000, 2)
-    assert short.block_rows == 4096
+    assert short.block_rows == 4032
+
+
+@pytest.mark.parametrize(("n_features", "n_blocks"), [(1, 1), (64, 1), (80, 1), (100, 2), (300, 5)])
+def test_blocks_of_an_array_leave_no_small_rest(n_features, n_blocks):
+    X = np.broadcast_to(np.float32(0), (900_000, n_features))
+    dataset = Dataset(ArraySource(X), tuple(range(n_features)), dtype=X.dtype, target=X[:, 0])
+    found = plan(dataset, 10**6, 1)
+    assert -(-CELL_ROWS // found.block_rows) == n_blocks
+    assert n_blocks * found.block_rows - CELL_ROWS < 64 * n_blocks
 
 
 @pytest.mark.parametrize("window_rows", [1, 48, 1000, 50_000, 10**7])

@@ -112,6 +112,15 @@ def test_infinity_is_not_missing():
 
 
 @pytest.mark.parametrize("form", FORMS)
+def test_what_is_not_measured_has_no_range(form):
+    dataset = open_dataset(FORMS[form](np.where(X[33, 2] == X, np.nan, X)))
+    found = blocks(replace(dataset, measured=False))
+    assert np.isnan(np.vstack([dense(block) for block in found])).sum() == 1
+    for block in found:
+        np.testing.assert_array_equal([block.minimum, block.maximum], np.full((2, 3), np.nan))
+
+
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("max_rows", [1, 7, 1000])
 @pytest.mark.parametrize(("value", "word"), [(np.nan, "NaN"), (np.inf, "infinity")])
 def test_a_bad_value_is_placed(form, max_rows, value, word):

@@ -9,7 +9,13 @@ import pytest
 
 from shoal import open_dataset
 from shoal.data.plan import row_bytes
-from shoal.data.target_classes import TargetClasses, check_labels, without_objects
+from shoal.data.target_classes import (
+    TargetClasses,
+    check_labels,
+    label_counts,
+    label_values,
+    without_objects,
+)
 from shoal.exceptions import DataError
 
 LABELS = np.array(["b", "c", "a", "b"], dtype=object)
@@ -42,6 +48,31 @@ def test_unknown_labels(unknown):
         classes = TargetClasses(labels, np.zeros(len(labels)))
         np.testing.assert_array_equal(classes.positions(np.array([5, unknown + 0.5])), [1, -1])
         np.testing.assert_array_equal(classes.positions(np.array([5, 2 * unknown])), [1, -1])
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array([-1, 5, 7]),
+        np.array([-1, 5, 7], np.int16),
+        np.array([-1, 5, 7], ">i4"),
+        np.array([-1.0, 5.0], np.float32),
+        np.array([False, True]),
+        np.array(["x", "yy"]),
+        np.arange(-30, 30, 3),
+        np.array(list("abc"), dtype=object),
+    ],
+)
+def test_labels_are_counted_and_valued(labels):
+    places = np.random.default_rng(0).integers(0, len(labels), 5000)
+    for target in (labels[places], np.repeat(labels[places], 2)[::2]):
+        values = np.linspace(-1.0, 1.0, len(labels))
+        np.testing.assert_array_equal(label_counts(labels, target), np.bincount(places))
+        np.testing.assert_array_equal(label_values(labels, values, target), values[places])
+        # Of labels that are not known:
+        assert label_counts(labels[1:], target) is None
+        assert label_values(labels[1:], values[1:], target) is None
+    assert label_counts(labels, labels[:0]).tolist() == [0] * len(labels)
 
 
 @pytest.mark.parametrize("weighted", [False, True])

@@ -41,9 +41,19 @@ def test_labels_that_come_late_are_found():
     np.testing.assert_array_equal(found.weights, [1, 4, 2, 2])
 
 
-def test_continuous_targets_are_no_classes():
+@pytest.mark.parametrize("row", [0, 150, 999])
+def test_labels_of_one_row_are_found_wherever_it_is(row):
+    target = np.where(np.arange(1000) == row, -4, 1)
+    found = fold(Classes(), open_dataset(np.zeros((1000, 1)), target=target), max_rows=1000)
+    np.testing.assert_array_equal(found.labels, [-4, 1])
+    np.testing.assert_array_equal(found.weights, [1, 999])
+
+
+@pytest.mark.parametrize("row", [0, 150, 999])
+def test_continuous_targets_are_no_classes(row):
+    target = np.where(np.arange(1000) == row, 0.5, 1.0)
     with pytest.raises(DataError, match=r"Unknown label type: continuous.* 0\.5"):
-        fold(Classes(), open_dataset(X, target=np.where(np.arange(200) == 150, 0.5, 1.0)))
+        fold(Classes(), open_dataset(np.zeros((1000, 1)), target=target))
 
 
 def test_names_of_rows_are_no_classes():

@@ -153,6 +153,24 @@ int64_t column_range(const Matrix<T> &x, double *minimum, double *maximum) {
     return -1;
 }
 
+// Whether rows of a CSR matrix are as kernels rely on: one after the other, and columns within each
+// ascending, none twice or outside of the matrix.
+template <class Column>
+bool has_canonical_rows(const Column *indices, const Column *indptr, int64_t rows, int64_t columns,
+                        int64_t stored) {
+    if (indptr[0] != 0 || indptr[rows] != stored) return false;
+    // Before any of them is an address.
+    if (!std::is_sorted(indptr, indptr + rows + 1)) return false;
+    Column bad = 0;
+    for (int64_t i = 0; i < rows; ++i) {
+        const int64_t first = indptr[i], end = indptr[i + 1];
+        if (first == end) continue;
+        bad |= (indices[first] < 0) | (indices[end - 1] >= columns);
+        for (int64_t e = first + 1; e < end; ++e) bad |= indices[e] <= indices[e - 1];
+    }
+    return !bad;
+}
+
 // The first value that is not finite, -1 if all are. Without branches within a run of values.
 template <class T> int64_t first_not_finite(const T *values, int64_t n) {
     using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;

@@ -63,6 +63,19 @@ void bind_moments(nb::module_ &m) {
         nb::call_guard<nb::gil_scoped_release>());
 }
 
+template <class Column> void bind_columns_of(nb::module_ &m) {
+    m.def(
+        "has_canonical_rows",
+        [](Input<Column> indices, Input<Column> indptr, int64_t columns) {
+            const auto rows = static_cast<int64_t>(indptr.shape(0)) - 1;
+            require(rows >= 0, "indptr is empty");
+            return has_canonical_rows(indices.data(), indptr.data(), rows, columns,
+                                      static_cast<int64_t>(indices.shape(0)));
+        },
+        "indices"_a.noconvert(), "indptr"_a.noconvert(), "columns"_a,
+        nb::call_guard<nb::gil_scoped_release>());
+}
+
 template <class T, class Column>
 void bind_csr(nb::module_ &m) {
     m.def(
@@ -141,6 +154,8 @@ void bind_columns(nb::module_ &m) {
     bind_dense<double>(m);
     bind_moments<float>(m);
     bind_moments<double>(m);
+    bind_columns_of<int32_t>(m);
+    bind_columns_of<int64_t>(m);
     bind_csr<float, int32_t>(m);
     bind_csr<float, int64_t>(m);
     bind_csr<double, int32_t>(m);

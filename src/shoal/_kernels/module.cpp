@@ -21,6 +21,7 @@ void bind_columns(nb::module_ &m);
 void bind_distances(nb::module_ &m);
 void bind_linear(nb::module_ &m);
 void bind_gram(nb::module_ &m);
+void bind_labels(nb::module_ &m);
 void bind_lloyd(nb::module_ &m);
 void bind_sgd(nb::module_ &m);
 void bind_neighbors(nb::module_ &m);
@@ -33,6 +34,7 @@ NB_MODULE(SHOAL_MODULE, m) {
     shoal::bind_columns(m);
     shoal::bind_distances(m);
     shoal::bind_gram(m);
+    shoal::bind_labels(m);
     shoal::bind_neighbors(m);
     shoal::bind_rows(m);
     shoal::bind_assign(m);

@@ -10,9 +10,8 @@
 #include <vector>
 
 #include "learning_rates.hpp"
-#include "logistic_table.hpp"
-#include "losses.hpp"
 #include "matrix.hpp"
+#include "sgd_losses.hpp"
 #include "unroll.hpp"
 
 namespace shoal {
@@ -172,53 +171,9 @@ template <class T, class Column> struct SparseRows {
     }
 };
 
-// Finite where the loss is finite, as in scikit-learn.
-constexpr double steepest = 1e12;
-
-template <class Loss>
-inline double slope(double parameter, double y, double raw) {
-    // In the first lane: to spread a number over all of them takes time that the next step waits.
-    const Doubles found = Loss{parameter}(Doubles{y}, Doubles{raw}).gradient;
-    return clamp(found, -steepest, steepest)[0];
-}
-
-// As far as steps can tell: they wait for the one before, and this takes a quarter as long as the
-// loss.
-template <> inline double slope<HalfBinomial>(double, double y, double raw) {
-    return logistic_table(raw) - y;
-}
-
-// What visit.operator()<Loss>() returns for the loss of this name; null where there is none, or one
-// whose outputs depend on each other.
-template <class Visit> constexpr auto with_loss(std::string_view name, Visit visit) {
-    decltype(visit.template operator()<Hinge>()) found{};
-    const auto match = [&]<class Loss>(std::string_view of_loss) {
-        if (name == of_loss) found = visit.template operator()<Loss>();
-    };
-    match.template operator()<HalfSquaredError>("half_squared_error");
-    match.template operator()<Huber>("huber");
-    match.template operator()<EpsilonInsensitive>("epsilon_insensitive");
-    match.template operator()<SquaredEpsilonInsensitive>("squared_epsilon_insensitive");
-    match.template operator()<Quantile>("quantile");
-    match.template operator()<HalfPoisson>("half_poisson");
-    match.template operator()<HalfGamma>("half_gamma");
-    match.template operator()<HalfBinomial>("half_binomial");
-    match.template operator()<Hinge>("hinge");
-    match.template operator()<SquaredHinge>("squared_hinge");
-    match.template operator()<ModifiedHuber>("modified_huber");
-    match.template operator()<Perceptron>("perceptron");
-    return found;
-}
-
-using Slope = double (*)(double parameter, double y, double raw);
-
-constexpr Slope find_slope(std::string_view name) {
-    return with_loss(name, []<class Loss>() -> Slope { return slope<Loss>; });
-}
-
 struct SgdSettings {
     std::string_view loss;
-    TermsFunction terms;
+    SumOfLosses sum_of_losses;
     Slope slope;
     double parameter;
     double negative, positive;  // targets of the two sides, where there are several outputs
@@ -252,24 +207,33 @@ constexpr Index rows_ahead = 8;
 
 // Rows of one window, in order of the steps.
 struct Visits {
-    const int32_t *order;  // null: as they are
+    const int32_t *order;  // null: as they are, from `first` on
     // The same rows, in an order nearer to that in memory: each comes at most far_ahead places after
     // its visit's.
     const int32_t *arrivals;
-    Index rows;
+    Index first, rows;
+    Index known;                    // visits from here on, those of later windows too
     const double *target, *weight;  // by row; weight may be null
     Index far_ahead;                // asked for so early that memory's latency is hidden
 
-    Index row(Index position) const { return order ? order[position] : position; }
+    Index row(Index position) const { return order ? order[position] : first + position; }
     double weight_of(Index row) const { return weight ? weight[row] : 1.0; }
 
     // Processors foresee rows in order by themselves; others come to the second-level cache first.
     template <class Rows> [[gnu::always_inline]] void prefetch(const Rows &x, Index position) const {
         if (!order) return;
-        const Index far = arrivals[std::min(position + far_ahead, rows - 1)];
-        x.prefetch(far, order[std::min(position + rows_ahead, rows - 1)]);
+        const Index far = arrivals[std::min(position + far_ahead, known - 1)];
+        x.prefetch(far, order[std::min(position + rows_ahead, known - 1)]);
         ask_for<2>(target + far);
         if (weight) ask_for<2>(weight + far);
+    }
+
+    // Those of the window that begins and ends at these positions.
+    Visits between(Index begin, Index end) const {
+        Visits found = *this;
+        if (order) found.order += begin, found.arrivals += begin;
+        found.first += begin, found.rows = end - begin, found.known -= begin;
+        return found;
     }
 };
 
@@ -278,7 +242,14 @@ class LossSum {
   public:
     static constexpr int few = 4;
 
-    explicit LossSum(const SgdSettings &settings) : settings_(settings) {}
+    explicit LossSum(const SgdSettings &settings) : settings_(settings) {
+        if (!settings.is_first) return;
+        const auto of_zero = [&](double target) {
+            const double y[lanes]{target}, raw[lanes]{}, weight = 1.0;
+            return settings.sum_of_losses(settings.parameter, 1, y, raw, &weight);
+        };
+        of_zero_[0] = of_zero(settings.negative), of_zero_[1] = of_zero(settings.positive);
+    }
 
     void add(double y, double raw, double weight) {
         put(0, y, raw, weight);
@@ -305,25 +276,33 @@ class LossSum {
     [[gnu::noinline]] void flush() {
         for (int i = count_; i % lanes; ++i) y_[i] = raw_[i] = 0.0;
         sum_ += sum();
-        if (settings_.is_first) {
-            std::fill_n(raw_, count_, 0.0);
-            first_sum_ += sum();
-        }
+        if (settings_.is_first) first_sum_ += sum_of_zeros();
         count_ = 0;
     }
 
-    double sum() const {
-        double value[most], gradient[most], sum = 0.0;
-        settings_.terms(settings_.parameter, {(count_ + lanes - 1) / lanes * lanes, most, 1, 1, y_,
-                                              raw_, value, gradient, nullptr});
-        for (int i = 0; i < count_; ++i) sum += weight_[i] * value[i];
+    // Of two classes the loss of zeros has two values.
+    double sum_of_zeros() {
+        const double negative = settings_.negative, positive = settings_.positive;
+        bool are_two = true;
+        for (int i = 0; i < count_; ++i) are_two &= (y_[i] == negative) | (y_[i] == positive);
+        if (!are_two) {
+            std::fill_n(raw_, count_, 0.0);
+            return sum();
+        }
+        double sum = 0.0;
+        for (int i = 0; i < count_; ++i) sum += weight_[i] * of_zero_[y_[i] == positive];
         return sum;
+    }
+
+    double sum() const {
+        return settings_.sum_of_losses(settings_.parameter, count_, y_, raw_, weight_);
     }
 
     const SgdSettings &settings_;
     int count_ = 0;
     double sum_ = 0.0, first_sum_ = 0.0;
     double y_[most], raw_[most], weight_[most];
+    double of_zero_[2];  // of the targets of the two sides
 };
 
 // What is left of a weight after L1 has taken what is due (Tsuruoka, Tsujii and Ananiadou,

@@ -34,7 +34,7 @@ SgdSettings sgd_settings(const nb::dict &from, const std::string &loss) {
     const auto number = [&](const char *key) { return value_of<double>(from, key); };
     const SgdSettings settings{
         loss,
-        find_loss(loss),
+        find_sum_of_losses(loss),
         find_slope(loss),
         number("parameter"),
         number("negative"),
@@ -48,7 +48,7 @@ SgdSettings sgd_settings(const nb::dict &from, const std::string &loss) {
         number("average_from"),
         value_of<bool>(from, "is_first"),
     };
-    require(settings.terms && settings.slope, "there is no loss of one output called " + loss);
+    require(settings.sum_of_losses && settings.slope, "there is no loss of one output called " + loss);
     return settings;
 }
 
@@ -136,7 +136,7 @@ template <class T> class HeldWeights {
     Index columns_;
 };
 
-// A window's rows, contiguous along a row; copied where they are not.
+// A block's rows, contiguous along a row; copied where they are not.
 template <class T> class ContiguousRows {
   public:
     explicit ContiguousRows(const Matrix<T> &x) : rows_{x.data, x.row_stride, x.columns} {
@@ -160,52 +160,72 @@ template <class T> class ContiguousRows {
 // Rows in order of their visits, and of their arrivals.
 using Order = nb::ndarray<const int32_t, nb::shape<2, -1>, nb::c_contig, nb::device::cpu>;
 
-Visits visits(const Optional<Order> &order, Index rows, const Input<double> &target,
-              const Optional<Input<double>> &weight, Index far_ahead) {
+// Positions where windows end; each begins where the one before ends.
+using Ends = Input<int64_t>;
+
+void require_ends(const Ends &ends, Index last) {
+    const Index n = Index(ends.shape(0));
+    const int64_t *const end = ends.data();
+    require(n > 0 && end[0] >= 0 && std::is_sorted(end, end + n) && end[n - 1] == last,
+            "ends must ascend to " + std::to_string(last));
+}
+
+// Of all windows, one after the other.
+Visits visits(const Ends &ends, const Optional<Order> &order, Index rows,
+              const Input<double> &target, const Optional<Input<double>> &weight,
+              Index far_ahead) {
+    require(far_ahead > 0, "rows_ahead must be positive");
     require_length(target, rows, "target");
     if (weight) require_length(*weight, rows, "weight");
-    const double *const weights = weight ? weight->data() : nullptr;
-    if (!order) return {nullptr, nullptr, rows, target.data(), weights, far_ahead};
-    const Index visited = Index(order->shape(1));
-    require_within<int32_t>(order->data(), 2 * visited, 0, rows, "order");
-    return {order->data(), order->data() + visited, visited, target.data(), weights, far_ahead};
+    const Index visited = order ? Index(order->shape(1)) : rows;
+    require_ends(ends, visited);
+    if (order) require_within<int32_t>(order->data(), 2 * visited, 0, rows, "order");
+    const int32_t *const visit = order ? order->data() : nullptr;
+    return {visit,         order ? visit + visited : nullptr,      0, visited, visited,
+            target.data(), weight ? weight->data() : nullptr, far_ahead};
 }
 
 template <class T, class Rows>
-void descend(const Rows &x, const Visits &visits, const SgdSettings &settings,
+void descend(const Rows &x, const Ends &ends, const Visits &visits, const SgdSettings &settings,
              const BatchSettings &batch, const HeldWeights<T> &held) {
     auto weights = held.weights();
-    if (batch.rows == 1 && batch.optimizer == Optimizer::sgd)
-        descend(x, visits, settings, weights);
-    else
-        descend_in_batches(x, visits, settings, batch, weights, held.moments(batch.optimizer));
+    const bool is_one_by_one = batch.rows == 1 && batch.optimizer == Optimizer::sgd;
+    Index begin = 0;
+    for (Index w = 0; w < Index(ends.shape(0)); ++w) {
+        const Index end = ends.data()[w];
+        const Visits window = visits.between(begin, end);
+        if (is_one_by_one)
+            descend(x, window, settings, weights);
+        else
+            descend_in_batches(x, window, settings, batch, weights, held.moments(batch.optimizer));
+        begin = end;
+    }
     held.keep(weights);
 }
 
 template <class T> void bind_dense(nb::module_ &m) {
     m.def(
         "sgd",
-        [](Strided<T> x_, Optional<Order> order, Input<double> target,
+        [](Strided<T> x_, Ends ends, Optional<Order> order, Input<double> target,
            Optional<Input<double>> weight, nb::dict settings, nb::dict weights) {
             const auto x = matrix(x_);
             const auto loss = value_of<std::string>(settings, "loss");
             const auto sgd = sgd_settings(settings, loss);
             const auto batch = batch_settings(settings);
-            const auto far_ahead = value_of<Index>(settings, "rows_ahead");
-            require(far_ahead > 0, "rows_ahead must be positive");
+            const auto all = visits(ends, order, x.rows, target, weight,
+                                    value_of<Index>(settings, "rows_ahead"));
             const HeldWeights<T> held(weights, x.columns);
             const nb::gil_scoped_release without_gil;
-            descend(ContiguousRows<T>(x).rows(),
-                    visits(order, x.rows, target, weight, far_ahead), sgd, batch, held);
+            descend(ContiguousRows<T>(x).rows(), ends, all, sgd, batch, held);
         },
-        "X"_a.noconvert(), "order"_a.noconvert().none(), "target"_a.noconvert(),
-        "weight"_a.noconvert().none(), "settings"_a, "weights"_a);
+        "X"_a.noconvert(), "ends"_a.noconvert(), "order"_a.noconvert().none(),
+        "target"_a.noconvert(), "weight"_a.noconvert().none(), "settings"_a, "weights"_a);
 }
 
 // Later epochs bring the columns that the first one has checked.
 template <class T, class Column>
-CsrMatrix<T, Column> csr_window(const Input<T> &data, const Input<Column> &indices,
-                                const Input<Column> &indptr, Index columns, bool is_first) {
+CsrMatrix<T, Column> csr_rows(const Input<T> &data, const Input<Column> &indices,
+                              const Input<Column> &indptr, Index columns, bool is_first) {
     if (is_first) return csr_matrix(data, indices, indptr, columns);
     const Index rows = Index(indptr.shape(0)) - 1;
     require_length(indices, Index(data.shape(0)), "indices");
@@ -217,23 +237,22 @@ CsrMatrix<T, Column> csr_window(const Input<T> &data, const Input<Column> &indic
 template <class T, class Column> void bind_csr(nb::module_ &m) {
     m.def(
         "sgd_csr",
-        [](Input<T> data, Input<Column> indices, Input<Column> indptr, Index columns,
+        [](Input<T> data, Input<Column> indices, Input<Column> indptr, Index columns, Ends ends,
            Optional<Order> order, Input<double> target, Optional<Input<double>> weight,
            nb::dict settings, nb::dict weights) {
             const auto loss = value_of<std::string>(settings, "loss");
             const auto sgd = sgd_settings(settings, loss);
-            const auto x = csr_window(data, indices, indptr, columns, sgd.is_first);
+            const auto x = csr_rows(data, indices, indptr, columns, sgd.is_first);
             const auto batch = batch_settings(settings);
-            const auto far_ahead = value_of<Index>(settings, "rows_ahead");
-            require(far_ahead > 0, "rows_ahead must be positive");
+            const auto all = visits(ends, order, x.rows, target, weight,
+                                    value_of<Index>(settings, "rows_ahead"));
             const HeldWeights<T> held(weights, columns);
             const nb::gil_scoped_release without_gil;
-            descend(SparseRows<T, Column>{x}, visits(order, x.rows, target, weight, far_ahead),
-                    sgd, batch, held);
+            descend(SparseRows<T, Column>{x}, ends, all, sgd, batch, held);
         },
         "data"_a.noconvert(), "indices"_a.noconvert(), "indptr"_a.noconvert(), "columns"_a,
-        "order"_a.noconvert().none(), "target"_a.noconvert(), "weight"_a.noconvert().none(),
-        "settings"_a, "weights"_a);
+        "ends"_a.noconvert(), "order"_a.noconvert().none(), "target"_a.noconvert(),
+        "weight"_a.noconvert().none(), "settings"_a, "weights"_a);
 }
 
 }  // namespace
@@ -241,16 +260,23 @@ template <class T, class Column> void bind_csr(nb::module_ &m) {
 void bind_sgd(nb::module_ &m) {
     m.def(
         "shuffled_rows",
-        [](uint64_t seed, uint64_t purpose, uint64_t first_row, Index run_rows, Index group_rows,
-           Output<int32_t, 2> order) {
+        [](uint64_t seed, uint64_t purpose, Input<int64_t> first_rows, Ends ends, Index run_rows,
+           Index group_rows, Output<int32_t, 2> order) {
             require(run_rows > 0 && group_rows > 0, "runs and groups have at least one row");
             require(order.shape(0) == 2, "order has two rows");
-            const Index n = Index(order.shape(1));
-            shuffled_rows(seed, purpose, first_row, run_rows, group_rows, order.data(),
-                          order.data() + n, n);
+            const Index n = Index(order.shape(1)), windows = Index(first_rows.shape(0));
+            require_length(ends, windows, "ends");
+            require_ends(ends, n);
+            Index begin = 0;
+            for (Index w = 0; w < windows; ++w) {
+                const Index end = ends.data()[w];
+                shuffled_rows(seed, purpose, first_rows.data()[w], run_rows, group_rows, begin,
+                              order.data() + begin, order.data() + n + begin, end - begin);
+                begin = end;
+            }
         },
-        "seed"_a, "purpose"_a, "first_row"_a, "run_rows"_a, "group_rows"_a, "order"_a.noconvert(),
-        nb::call_guard<nb::gil_scoped_release>());
+        "seed"_a, "purpose"_a, "first_rows"_a.noconvert(), "ends"_a.noconvert(), "run_rows"_a,
+        "group_rows"_a, "order"_a.noconvert(), nb::call_guard<nb::gil_scoped_release>());
     bind_dense<float>(m);
     bind_dense<double>(m);
     bind_csr<float, std::int32_t>(m);

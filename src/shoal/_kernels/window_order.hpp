@@ -34,13 +34,13 @@ inline void shuffle(Words64 &words, std::int32_t *values, std::int64_t n) {
         std::swap(values[left - 1], values[words.below(left)]);
 }
 
-// A random order of the rows 0 .. n - 1, a function of (seed, purpose, first_row) alone. Runs of
-// neighbouring rows are put into random order, which `arrivals` keeps, then the rows within each
+// A random order of the n rows from `begin` on, a function of (seed, purpose, first_row) alone. Runs
+// of neighbouring rows are put into random order, which `arrivals` keeps, then the rows within each
 // group of so many rows: any row may come anywhere, while the rows of a group are few pages, which
 // fit the processor's caches.
 inline void shuffled_rows(std::uint64_t seed, std::uint64_t purpose, std::uint64_t first_row,
-                          std::int64_t run_rows, std::int64_t group_rows, std::int32_t *order,
-                          std::int32_t *arrivals, std::int64_t n) {
+                          std::int64_t run_rows, std::int64_t group_rows, std::int64_t begin,
+                          std::int32_t *order, std::int32_t *arrivals, std::int64_t n) {
     Words64 words(philox(seed, purpose, first_row));
     std::vector<std::int32_t> runs((n + run_rows - 1) / run_rows);
     std::iota(runs.begin(), runs.end(), 0);
@@ -48,7 +48,7 @@ inline void shuffled_rows(std::uint64_t seed, std::uint64_t purpose, std::uint64
     std::int32_t *to = order;
     for (const std::int32_t run : runs) {
         const std::int64_t first = run * run_rows, count = std::min(run_rows, n - first);
-        std::iota(to, to + count, std::int32_t(first));
+        std::iota(to, to + count, std::int32_t(begin + first));
         to += count;
     }
     std::copy_n(order, n, arrivals);

@@ -10,6 +10,7 @@ from numpy.lib.stride_tricks import as_strided
 from scipy import sparse
 from sklearn.utils import check_array
 
+from shoal import _kernels
 from shoal._typing import AnyArray, Matrix, Rows
 from shoal.data.source import Cell, Column, Source
 from shoal.exceptions import DataError, SchemaError
@@ -46,7 +47,8 @@ class ArraySource(Source):
         self._X = as_matrix(X)
         if names is None:
             names = [f"x{position}" for position in range(self._X.shape[1])]
-        self._columns = tuple(Column(name, self._X.dtype) for name in names)
+        dtype = self._X.dtype
+        self._columns = tuple(Column(name, dtype) for name in names)
         self.is_sparse = not isinstance(self._X, np.ndarray)
         if self.is_sparse:
             self.density = self._X.nnz / max(self._X.shape[0] * self._X.shape[1], 1)
@@ -60,6 +62,10 @@ class ArraySource(Source):
 
     def read(self, cell: Cell, columns: Sequence[int], max_rows: int) -> Iterator[Rows]:
         for start, stop in pieces(cell, max_rows):
+            if self.is_sparse and not columns:
+                # Rows of their own would have to be counted out.
+                yield sparse.csr_array((stop - start, 0), dtype=self._X.dtype)
+                continue
             yield take_columns(_rows(self._X, start, stop), columns)
 
     def fingerprint(self) -> str:
@@ -152,6 +158,8 @@ def _canonical_csr(matrix: Any) -> sparse.csr_array:
     """The matrix with indices in range, sorted and unique, as the kernels rely on."""
     try:
         csr = sparse.csr_array((matrix.data, matrix.indices, matrix.indptr), shape=matrix.shape)
+        if _kernels.has_canonical_rows(csr.indices, csr.indptr, csr.shape[1]):
+            return csr
         csr.check_format(full_check=True)
     except ValueError as error:
         raise DataError(f"The sparse matrix is malformed: {error}.") from error

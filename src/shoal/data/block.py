@@ -15,11 +15,12 @@ class Block:
     Parameters
     ----------
     X : ndarray of shape (n_rows, n_features) or scipy.sparse.csr_array
-        float32 or float64, dense in any strides. Finite.
+        float32 or float64, dense in any strides. Finite, if the dataset is measured.
     first_row : int
         Number in the dataset of the first row.
     minimum, maximum : ndarray of shape (n_features,), float64
-        Range of each column over these rows; empty blocks do not exist.
+        Range of each column over these rows; empty blocks do not exist. NaN where the dataset is
+        not measured.
     target : ndarray of shape (n_rows,) or (n_rows, n_outputs), default=None
     sample_weight : ndarray of shape (n_rows,), float64, default=None
         Finite and not negative.

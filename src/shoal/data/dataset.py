@@ -48,6 +48,9 @@ class Dataset:
         Every block of a cell begins at a multiple of so many rows from the cell's first row,
         dropped rows counted, whatever the budget: what is computed window by window does not
         depend on the size of blocks.
+    measured: bool, default=True
+        Whether the features of blocks are looked at as they are read: that all are finite, and
+        their ranges, which are NaN otherwise. For passes that need no features, or find out.
     """
 
     source: Source
@@ -59,6 +62,7 @@ class Dataset:
     unit_rows: bool = False
     classes: TargetClasses | None = None
     window_rows: int = 64
+    measured: bool = True
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -146,7 +150,8 @@ class Dataset:
         digest = sha256(self.source.fingerprint().encode())
         for role in (self.features, self.target, self.sample_weight):
             digest.update(role.tobytes() if isinstance(role, np.ndarray) else repr(role).encode())
-        digest.update(f"{self.dtype} {self.missing} {self.unit_rows} {self.classes}".encode())
+        how = f"{self.dtype} {self.missing} {self.unit_rows} {self.classes} {self.measured}"
+        digest.update(how.encode())
         return digest.hexdigest()
 
     def __repr__(self) -> str:

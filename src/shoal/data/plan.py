@@ -299,10 +299,18 @@ def _block_rows(dataset: "Dataset", row: int, n_threads: int, rows_that_fit: int
     rows = _BLOCK_BYTES // row
     if dataset.source.in_memory:
         rows = min(rows, max(_FEW_ROWS, -(-dataset.n_rows // (4 * n_threads))))
+        rows = _even_rows(dataset, max(rows, _LEAST_ROWS))
     if rows_that_fit is not None:
         rows = min(rows, rows_that_fit)
     rows = whole_windows(max(rows, _LEAST_ROWS), dataset.window_rows)
     return max(1, min(rows, dataset.n_rows))
+
+
+def _even_rows(dataset: "Dataset", rows: int) -> int:
+    """About so many rows, of which the blocks of a cell have equally many: none is a small rest."""
+    cell_rows = max((cell.n_rows for cell in dataset.cells), default=1)
+    n_blocks = max(1, round(cell_rows / rows))
+    return -(-cell_rows // (n_blocks * dataset.window_rows)) * dataset.window_rows
 
 
 def _are_views(dataset: "Dataset") -> bool:

@@ -13,7 +13,7 @@ from shoal.data.block import Block
 from shoal.data.plan import row_bytes
 from shoal.data.row_major import matrix_from
 from shoal.data.source import Cell
-from shoal.data.target_classes import TargetClasses
+from shoal.data.target_classes import TargetClasses, label_values
 from shoal.data.windows import cut_at_windows, length, whole_windows
 from shoal.exceptions import DataError, NonFiniteError, SchemaError
 
@@ -29,8 +29,8 @@ _CACHED_BYTES = 2 * 2**20
 class BlockReader:
     """Reads cells of a dataset as blocks.
 
-    Every value is looked at once here, so that no statistic has to: what leaves is finite, of
-    the dataset's type, with weights that are not negative.
+    Every value is looked at once here, so that no statistic has to: what leaves is finite (features
+    of a dataset that is not measured aside), of its type, with weights that are not negative.
     """
 
     def __init__(self, dataset: "Dataset") -> None:
@@ -87,7 +87,7 @@ class BlockReader:
             weight = _checked_weight(weight, where)
         if dataset.classes is not None:
             target, weight = _coded(dataset.classes, target, weight, where)
-        minimum, maximum = _range(X, where)
+        minimum, maximum = _range(X, where) if dataset.measured else _no_range(X)
         if dataset.unit_rows:
             X = _unit_rows(X, where)
             minimum, maximum = _range(X, where)
@@ -167,6 +167,11 @@ def is_missing(values: AnyArray) -> np.ndarray[Any, np.dtype[np.bool_]]:
     return found
 
 
+def _no_range(X: Matrix) -> tuple[Float64Array, Float64Array]:
+    unknown = np.full(X.shape[1], np.nan)
+    return unknown, unknown
+
+
 def _range(X: Matrix, where: _Where) -> tuple[Float64Array, Float64Array]:
     """Smallest and largest value of each column, each (n_features,); checks all are finite."""
     minimum = np.full(X.shape[1], np.inf)
@@ -198,7 +203,9 @@ def _non_finite(value: Any, where: str) -> NonFiniteError:
 
 
 def _check_target(target: AnyArray | None, where: _Where) -> None:
-    if target is None:
+    if target is None or target.dtype.kind in "iub":
+        return
+    if target.dtype.kind == "f" and np.isfinite(target).all():
         return
     missing = is_missing(target)
     if missing.any():
@@ -206,7 +213,7 @@ def _check_target(target: AnyArray | None, where: _Where) -> None:
             f"Input y contains NaN: a missing value {where.role(int(missing.argmax()), 'target')}."
             " Drop such rows with open_dataset(..., missing='drop'), or fill them in."
         )
-    if target.dtype.kind == "f" and not np.isfinite(target).all():
+    if target.dtype.kind == "f":
         row = int(np.argmin(np.isfinite(target).reshape(len(target), -1).all(axis=1)))
         raise NonFiniteError(f"Input y contains infinity {where.role(row, 'target')}.")
 
@@ -240,18 +247,19 @@ def _coded(
 ) -> tuple[Float64Array, Float64Array | None]:
     """Codes of labels, and weights times those of their classes."""
     assert target is not None
-    positions = classes.positions(target)
-    if (positions < 0).any():
-        row = int((positions < 0).argmax())
+    codes = label_values(classes.labels, classes.codes, target)
+    if codes is None:
+        row = int((classes.positions(target) < 0).argmax())
         label = target.tolist()[row]
         raise DataError(
             f"The label {label!r} is none of the {len(classes.labels)} known classes: "
             f"{where.role(row, 'target')}."
         )
     if classes.weights is not None:
-        of_class = classes.weights[positions]
+        of_class = label_values(classes.labels, classes.weights, target)
+        assert of_class is not None
         weight = of_class if weight is None else weight * of_class
-    return classes.codes[positions], weight
+    return codes, weight
 
 
 def _unit_rows(X: Matrix, where: _Where) -> Matrix:

@@ -5,11 +5,22 @@ from numbers import Real
 
 import numpy as np
 
+from shoal import _kernels
 from shoal._typing import AnyArray, Float64Array, Int64Array
 from shoal.exceptions import DataError
 
 #: Up to so many labels, comparing all targets with each is faster than to search for each target.
 _FEW_LABELS = 8
+
+#: Labels that kernels compare, and as what; others wait for Python.
+_COMPARED = {
+    np.dtype(np.bool_): np.int8,
+    np.dtype(np.int8): np.int8,
+    np.dtype(np.int32): np.int32,
+    np.dtype(np.int64): np.int64,
+    np.dtype(np.float32): np.float32,
+    np.dtype(np.float64): np.float64,
+}
 
 
 def without_objects(values: AnyArray) -> AnyArray:
@@ -65,6 +76,36 @@ def positions(labels: AnyArray, target: AnyArray) -> Int64Array:
     for place, label in enumerate(labels):
         places += (target == label) * np.int8(place + 1)
     return places.astype(np.int64)
+
+
+def label_counts(labels: AnyArray, target: AnyArray) -> Int64Array | None:
+    """How many targets each of sorted labels has; None where some target is none of them."""
+    compared = _compared(labels, target)
+    if compared is None:
+        places = positions(labels, target)
+        if len(places) and places.min() < 0:
+            return None
+        return np.bincount(places, minlength=len(labels))
+    counts = np.zeros(len(labels), dtype=np.int64)
+    return counts if _kernels.count_labels(*compared, counts) else None
+
+
+def label_values(labels: AnyArray, values: Float64Array, target: AnyArray) -> Float64Array | None:
+    """The value of each target's label; None where some target is none of the sorted labels."""
+    compared = _compared(labels, target)
+    if compared is None:
+        places = positions(labels, target)
+        return None if len(places) and places.min() < 0 else values[places]
+    found = np.empty(len(target))
+    return found if _kernels.label_values(*compared, values, found) else None
+
+
+def _compared(labels: AnyArray, target: AnyArray) -> tuple[AnyArray, AnyArray] | None:
+    """Targets and labels as kernels compare them; None where these do not, or not as fast."""
+    dtype = _COMPARED.get(labels.dtype) if labels.dtype == target.dtype else None
+    if dtype is None or len(labels) > _FEW_LABELS or target.ndim > 1:
+        return None
+    return np.ascontiguousarray(target).view(dtype), np.ascontiguousarray(labels).view(dtype)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

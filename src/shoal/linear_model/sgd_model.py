@@ -18,6 +18,7 @@ from shoal._validation import check_choice, check_number
 from shoal.data.dataset import Dataset
 from shoal.data.plan import row_bytes
 from shoal.engines.current import current_engine
+from shoal.engines.engine import Engine
 from shoal.exceptions import DataError, ParameterError
 from shoal.linear_model.held_out_loss import HeldOutLoss
 from shoal.linear_model.linear_predictor import LinearPredictor
@@ -34,6 +35,7 @@ from shoal.solvers.fitting import passes_over
 from shoal.solvers.sgd import SGD, SGDState
 from shoal.solvers.sgd_replica import Learning, Weights, Windows
 from shoal.solvers.solver import Status
+from shoal.statistics.range import Range
 
 #: Replicas have so many cells each, but are no more than so many.
 _CELLS_A_REPLICA, _MOST_REPLICAS = 4, 64
@@ -191,7 +193,11 @@ class SGDModel(LinearPredictor, ABC):
         held_out = self.validation_fraction if self.early_stopping and is_held_out else 0.0
         windows = Windows.of(row_bytes(features), seed, held_out, shuffle=self.shuffle)
         n_replicas = self.n_replicas or default_replicas(len(dataset.cells))
-        return replace(dataset, window_rows=windows.rows).grouped(n_replicas), windows
+        # Weights that a row moved are finite only if the row is: that is found out later for free,
+        # but for rows that are not visited and for files, which would be read another time.
+        measured = bool(held_out) or not dataset.source.in_memory
+        visited = replace(dataset, window_rows=windows.rows, measured=measured)
+        return visited.grouped(n_replicas), windows
 
     def _run(
         self,
@@ -224,6 +230,7 @@ class SGDModel(LinearPredictor, ABC):
             validate=validate,
             curvature=task.loss.curvature_bound or 1.0,
             rate_name=self._rate_in_words(learning.rate),
+            check_rows=None if grouped.measured else partial(_check_rows, engine, grouped),
         )
         with passes_over(grouped, self, X, max_iter=solver.max_iter, verbose=self.verbose) as (
             fold,
@@ -303,6 +310,16 @@ def default_replicas(n_cells: int) -> int:
     """A power of two, so that threads and workers share them evenly."""
     most = max(1, min(_MOST_REPLICAS, n_cells // _CELLS_A_REPLICA))
     return 1 << (most.bit_length() - 1)
+
+
+def _check_rows(engine: Engine, dataset: Dataset) -> None:
+    """Raise NonFiniteError where a value of the data is not finite. One pass."""
+    measured = replace(dataset, measured=True)
+    engine.release(dataset)
+    try:
+        engine.fold(measured, Range(dataset.n_features))
+    finally:
+        engine.release(measured)
 
 
 def _too_few_epochs(state: SGDState) -> str:

@@ -80,7 +80,7 @@ def present_classes(dataset: Dataset) -> ClassWeights:
     # Where rows with missing features are dropped, their labels do not count.
     # To find a single column among sparse rows takes longer than all labels.
     few = dataset.features[: 0 if dataset.source.is_sparse else 1]
-    alone = dataset if dataset.missing == "drop" else replace(dataset, features=few)
+    alone = dataset if dataset.missing == "drop" else replace(dataset, features=few, measured=False)
     engine = current_engine()
     try:
         return engine.fold(alone, Classes())

@@ -10,7 +10,15 @@ from shoal._typing import AnyArray, Float64Array
 from shoal.data.block import Block
 from shoal.data.source import Cell
 from shoal.exceptions import DataError, DivergenceError
-from shoal.solvers.sgd_replica import Learning, Ran, Replica, Weights, Windows, averaged
+from shoal.solvers.sgd_replica import (
+    Learning,
+    Ran,
+    Replica,
+    Weights,
+    Windows,
+    averaged,
+    not_finite_in_silence,
+)
 from shoal.solvers.solver import Fold, Solver, SolverState, Status
 from shoal.statistics.largest_row import LargestRow
 
@@ -108,6 +116,9 @@ class SGD(Solver[SGDState]):
         Largest second derivative of the loss, for advice.
     rate_name : str, default="eta0"
         What the rate is called in messages.
+    check_rows : callable, default=None
+        ``check_rows()`` raises an error where a value of the rows is not finite. It is called when
+        weights are not, which such a value cannot but lead to; None: rows are known to be.
 
     Raises
     ------
@@ -136,6 +147,7 @@ class SGD(Solver[SGDState]):
     validate: Callable[[AnyArray, Float64Array, Fold], float] | None = None
     curvature: float = 1.0
     rate_name: str = "eta0"
+    check_rows: Callable[[], None] | None = None
 
     def init(self, fold: Fold) -> SGDState:
         return _state(0, None, self.start, self.learning.rate)
@@ -143,11 +155,14 @@ class SGD(Solver[SGDState]):
     def step(self, state: SGDState, fold: Fold) -> SGDState:
         learning = replace(self.learning, rate=state.rate)
         ran = self.map_cells(Replica(state.weights, learning, self.windows, state.n_iter))
-        weights, loss = averaged(ran), _mean([one.loss for one in ran], ran)
+        with not_finite_in_silence():
+            weights, loss = averaged(ran), _mean([one.loss for one in ran], ran)
         first_loss = state.first_loss
         if state.n_iter == 0:
             first_loss = _mean([one.first_loss for one in ran], ran)
         if not (weights.is_finite and np.isfinite(loss)):
+            if self.check_rows is not None:
+                self.check_rows()
             raise DivergenceError(self.advice(loss, fold))
         following = replace(
             _state(state.n_iter + 1, loss, weights, state.rate),

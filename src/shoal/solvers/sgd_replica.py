@@ -1,6 +1,7 @@
 """One run of stochastic gradient descent over the rows of a cell."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import KW_ONLY, asdict, dataclass, replace
 from functools import reduce
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from shoal import _kernels
-from shoal._typing import AnyArray, Float64Array, Int32Array
+from shoal._typing import AnyArray, Float64Array, Int32Array, Int64Array
 from shoal.data.block import Block
 from shoal.data.source import Cell
 from shoal.statistics.keyed_sample import keyed_uniform
@@ -125,34 +126,43 @@ class Windows:
         """How far ahead rows are asked for: those of the next group come before it begins."""
         return self.group_rows + self.group_rows // 4
 
-    def cut(self, cell: Cell, block: Block) -> Iterator[tuple[int, slice]]:
-        """The windows of a block of a cell: number of their first row, and their rows."""
-        first = block.first_row - (block.first_row - cell.first_row) % self.rows
-        if block.rows is None:
-            for start in range(first, block.first_row + block.n_rows, self.rows):
-                begin, end = start - block.first_row, start + self.rows - block.first_row
-                yield start, slice(max(begin, 0), min(end, block.n_rows))
-            return
-        last = int(block.rows[-1])
-        starts = range(first, last + 1, self.rows)
-        bounds = np.searchsorted(block.rows, [*starts, last + 1])
-        for start, begin, end in zip(starts, bounds, bounds[1:], strict=False):
-            if begin < end:
-                yield start, slice(int(begin), int(end))
+    def cut(self, cell: Cell, block: Block) -> tuple[Int64Array, Int64Array]:
+        """The windows of a block of a cell: numbers of their first rows, positions of their ends.
 
-    def order(self, epoch: int, first_row: int, kept: AnyArray | None, n_rows: int) -> Any:
-        """Positions in a window in order of their visits, and in one nearer to that in memory.
-
-        Shape (2, n_visits), int32; None for all, as they are.
+        Each of shape (n_windows,); those of dropped rows alone are left out.
         """
-        if not self.shuffle:
-            return None if kept is None else np.tile(np.flatnonzero(kept).astype(np.int32), (2, 1))
-        order: Int32Array = np.empty((2, n_rows), dtype=np.int32)
-        run_rows = max(1, self.group_rows // _RUNS_A_GROUP)
-        _kernels.shuffled_rows(
-            self.seed, Purpose.ROW_ORDER + epoch, first_row, run_rows, self.group_rows, order
-        )
-        return order if kept is None else order[kept[order]].reshape(2, -1)
+        last = block.first_row + block.n_rows if block.rows is None else int(block.rows[-1]) + 1
+        first = block.first_row - (block.first_row - cell.first_row) % self.rows
+        first_rows = np.arange(first, last, self.rows, dtype=np.int64)
+        if block.rows is None:
+            return first_rows, np.minimum(first_rows + self.rows, last) - block.first_row
+        ends = np.searchsorted(block.rows, first_rows + self.rows)
+        has_rows = np.diff(ends, prepend=0) > 0
+        return first_rows[has_rows], ends[has_rows]
+
+    def visits(
+        self, epoch: int, cell: Cell, block: Block, room: Int32Array
+    ) -> tuple[Int64Array, Int32Array | None]:
+        """Where windows end among the visits of a block, and positions of the rows visited.
+
+        The latter, of shape (2, n_visits), are in order of their visits and in one nearer to that
+        in memory; None for all rows, as they are. They may take `room`, of 2 n_rows and more.
+        """
+        first_rows, ends = self.cut(cell, block)
+        kept = self.kept(block)
+        order: Int32Array | None = None
+        if self.shuffle:
+            order = room[: 2 * block.n_rows].reshape(2, -1)
+            run_rows = max(1, self.group_rows // _RUNS_A_GROUP)
+            purpose = Purpose.ROW_ORDER + epoch
+            _kernels.shuffled_rows(
+                self.seed, purpose, first_rows, ends, run_rows, self.group_rows, order
+            )
+        if kept is None:
+            return ends, order
+        if order is None:
+            order = np.tile(np.arange(block.n_rows, dtype=np.int32), (2, 1))
+        return np.cumsum(kept)[ends - 1], order[kept[order]].reshape(2, -1)
 
     def kept(self, block: Block) -> AnyArray | None:
         """Which rows of a block are visited, shape (n_rows,), bool; None for all."""
@@ -274,13 +284,19 @@ class Replica:
 
     def __call__(self, cell: Cell, blocks: Iterator[Block]) -> Ran:
         run = _Run(self)
+        room: Int32Array = np.empty(0, dtype=np.int32)
         for block in blocks:
-            kept = self.windows.kept(block)
-            for first_row, rows in self.windows.cut(cell, block):
-                chosen = None if kept is None else kept[rows]
-                order = self.windows.order(self.epoch, first_row, chosen, rows.stop - rows.start)
-                run.visit(block, rows, order)
-        return run.ended()
+            if len(room) < 2 * block.n_rows:
+                # New memory for each block would cost as much as the order in it.
+                room = np.empty(2 * block.n_rows, dtype=np.int32)
+            run.visit(block, *self.windows.visits(self.epoch, cell, block, room))
+        with not_finite_in_silence():
+            return run.ended()
+
+
+def not_finite_in_silence() -> AbstractContextManager[object]:
+    """Arithmetic of weights that may not be finite: whoever averages them looks."""
+    return np.errstate(over="ignore", invalid="ignore")
 
 
 class _Run:
@@ -301,30 +317,17 @@ class _Run:
         self._counters = np.array([start.n_steps, start.due, 0.0, 0.0, 0.0, 1.0, 0.0])
         self._n_rows = 0
 
-    def visit(self, block: Block, rows: slice, order: Int32Array | None) -> None:
-        """Take the steps of a window."""
-        target = _vector(block.target, rows)
+    def visit(self, block: Block, ends: Int64Array, order: Int32Array | None) -> None:
+        """Take the steps of a block's windows."""
+        X, target, weight = block.X, _vector(block.target), _vector(block.sample_weight)
         assert target is not None, "the dataset has no target"
-        weight = _vector(block.sample_weight, rows)
         held = self._arrays | {"counters": self._counters}
-        X = block.X
+        rows = (ends, order, target, weight, self._settings, held)
         if isinstance(X, np.ndarray):
-            _kernels.sgd(X[rows], order, target, weight, self._settings, held)
+            _kernels.sgd(X, *rows)
         else:
-            ends = X.indptr[rows.start : rows.stop + 1]
-            stored = slice(ends[0], ends[-1])
-            _kernels.sgd_csr(
-                X.data[stored],
-                X.indices[stored],
-                ends - ends[0],
-                X.shape[1],
-                order,
-                target,
-                weight,
-                self._settings,
-                held,
-            )
-        self._n_rows += rows.stop - rows.start if order is None else order.shape[1]
+            _kernels.sgd_csr(X.data, X.indices, X.indptr, X.shape[1], *rows)
+        self._n_rows += int(ends[-1])
 
     def ended(self) -> Ran:
         """What has come out."""
@@ -380,11 +383,11 @@ def _take_due(coef: AnyArray, due: float, received: Float64Array) -> None:
     received += left - before
 
 
-def _vector(values: AnyArray | None, rows: slice) -> Float64Array | None:
-    """These rows of a target or weights, contiguous."""
+def _vector(values: AnyArray | None) -> Float64Array | None:
+    """A target or weights, contiguous."""
     if values is None:
         return None
-    return np.ascontiguousarray(values[rows], dtype=np.float64).reshape(-1)
+    return np.ascontiguousarray(values, dtype=np.float64).reshape(-1)
 
 
 def _power_of_two(n: int, least: int, most: int) -> int:

@@ -7,13 +7,16 @@ import numpy as np
 
 from shoal._typing import AnyArray, Float64Array, Int64Array
 from shoal.data.block import Block
-from shoal.data.target_classes import check_labels, is_text, positions
+from shoal.data.target_classes import check_labels, is_text, label_counts, positions
 from shoal.engines.statistic import Statistic
 from shoal.exceptions import DataError
 from shoal.statistics.exact_sum import ExactArray, exact_sums, rounded, whole
 
 #: More labels than this are no classes but names of rows.
 MOST_CLASSES = 10_000
+
+#: Targets that are looked at first.
+_FEW_TARGETS = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +62,11 @@ class Classes(Statistic[ExactClassWeights | None, ClassWeights]):
     def update(self, partial: ExactClassWeights | None, block: Block) -> ExactClassWeights | None:
         assert block.target is not None, "the dataset has no target"
         target = block.target.ravel()
-        labels, places = _labelled(target, None if partial is None else partial.labels)
+        known = _first_labels(target) if partial is None else partial.labels
+        counts = None if block.sample_weight is not None else _counts(known, target)
+        if counts is not None:
+            return self.merge(partial, ExactClassWeights(known, whole(counts)))
+        labels, places = _labelled(target, known)
         return self.merge(partial, ExactClassWeights(labels, _sums(block, places, len(labels))))
 
     def merge(
@@ -67,6 +74,8 @@ class Classes(Statistic[ExactClassWeights | None, ClassWeights]):
     ) -> ExactClassWeights | None:
         if partial is None or other is None:
             return other if partial is None else partial
+        if partial.labels is other.labels:
+            return ExactClassWeights(partial.labels, partial.sums + other.sums)
         labels, places = distinct_labels([partial.labels, other.labels])
         check_count(labels)
         sums = np.zeros(len(labels), dtype=object)
@@ -79,10 +88,24 @@ class Classes(Statistic[ExactClassWeights | None, ClassWeights]):
         return ClassWeights(partial.labels, rounded(partial.sums))
 
 
-def _labelled(target: AnyArray, known: AnyArray | None) -> tuple[AnyArray, Int64Array]:
+def _first_labels(target: AnyArray) -> AnyArray:
+    """The sorted labels of the first targets: mostly all there are, without sorting all targets."""
+    few = target[:_FEW_TARGETS]
+    check_discrete(few)
+    labels: AnyArray = np.unique(few)
+    return labels
+
+
+def _counts(known: AnyArray, target: AnyArray) -> Int64Array | None:
+    """How many targets each known label has; None where there are others."""
+    check_labels(target)
+    return label_counts(known, target) if is_text(known) == is_text(target) else None
+
+
+def _labelled(target: AnyArray, known: AnyArray) -> tuple[AnyArray, Int64Array]:
     """Sorted labels, and which of them each target is: the known ones where there are no others."""
     check_labels(target)
-    if known is not None and is_text(known) == is_text(target):
+    if is_text(known) == is_text(target):
         places = positions(known, target)
         if (places >= 0).all():
             return known, places
