@@ -38,12 +38,17 @@ async def both_ends(protocol: str, security: Security) -> Ends:
 
 
 @pytest.fixture(params=["tcp", "tls"])
-def ends(request: pytest.FixtureRequest) -> Iterator[Ends]:
-    """Both ends of a connection whose event loop is gone."""
+def ends(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[Ends]:
+    """Both ends of a connection, whose event loop runs on and hears nothing of it."""
     security = Security.temporary() if request.param == "tls" else Security()
-    here, there = asyncio.run(both_ends(request.param, security))
-    with closing(here), closing(there):
-        yield here, there
+    with asyncio.Runner() as runner, ThreadPoolExecutor(1) as pool:
+        loop = runner.get_loop()
+        here, there = runner.run(both_ends(request.param, security))
+        pool.submit(loop.run_forever)
+        with closing(here), closing(there):
+            yield here, there
+        loop.call_soon_threadsafe(loop.stop)
+    assert not caplog.get_records("call")
 
 
 @pytest.mark.parametrize("size", [0, 1, 1000, SMALL_BYTES, 3_000_000])
@@ -108,6 +113,8 @@ class TestLines:
     def dial(self, dialled: list[tuple[Line, socket.socket]]) -> Any:
         def dial() -> Line:
             here, there = socket.socketpair()
+            here.settimeout(10)
+            there.settimeout(10)
             dialled.append((Line(here), there))
             return dialled[-1][0]
 
