@@ -110,6 +110,15 @@ class TestSameAnswer:
         for of in (block_rows, block_sums):
             np.testing.assert_array_equal(of(mapped), of(local))
 
+    def test_workers_without_sockets(self, files: Dataset, expected: Sums) -> None:
+        with (
+            distributed.LocalCluster(
+                n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0"
+            ) as threads,
+            DaskEngine(threads) as engine,
+        ):
+            assert engine.fold(files, RowSums()) == expected
+
 
 def row_sum(block: Block) -> np.ndarray:
     return block.X.sum(axis=1)
