@@ -53,28 +53,3 @@ class KillWorker(FitListener):
     def _kill(self):
         time.sleep(0.003)
         os.kill(self.process_id, signal.SIGKILL)
-
-
-@pytest.fixture(scope="module", name="clusters")
-def local_clusters():
-    """Local clusters of 1, 2 and 3 workers, all of them there whenever one is asked for.
-
-    Dask gives up a worker that takes longer than this to start again, as it may on a busy machine,
-    and one that is killed while it starts.
-    """
-    dask = pytest.importorskip("dask")
-    distributed = pytest.importorskip("distributed")
-    made = {}
-
-    def cluster(n_workers):
-        if n_workers not in made:
-            made[n_workers] = distributed.LocalCluster(
-                n_workers=n_workers, threads_per_worker=1, dashboard_address=":0"
-            )
-        made[n_workers].wait_for_workers(n_workers, timeout=120)
-        return made[n_workers]
-
-    with dask.config.set({"distributed.deploy.lost-worker-timeout": "5 minutes"}):
-        yield cluster
-    for one in made.values():
-        one.close()

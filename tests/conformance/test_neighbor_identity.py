@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
-from tests.conformance.faults import local_clusters  # noqa: F401
 from tests.conformance.test_bit_identity import rows, write_files
 
 import shoal

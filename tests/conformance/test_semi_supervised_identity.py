@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.conformance.faults import KillWorker, local_clusters  # noqa: F401
+from tests.conformance.faults import KillWorker
 from tests.conformance.test_bit_identity import rows
 
 import shoal

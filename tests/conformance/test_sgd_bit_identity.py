@@ -15,7 +15,6 @@ from tests.conformance.faults import (
     KillSelf,
     KillWorker,
     leave_checkpoint,
-    local_clusters,  # noqa: F401
 )
 
 import shoal

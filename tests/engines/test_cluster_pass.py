@@ -3,8 +3,7 @@
 With real workers, passes are tested beside the engine that runs them.
 """
 
-import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
@@ -41,15 +40,15 @@ class FakeCluster:
     def is_present(self, worker: WorkerRecord) -> bool:
         return worker.address in self._there
 
-    def start(self, call: Coroutine[Any, Any, Any]) -> Future[Any]:
+    def start(self, call: Callable[..., Any], *arguments: Any) -> Future[Any]:
         ended: Future[Any] = Future()
         try:
-            ended.set_result(asyncio.run(call))
+            ended.set_result(call(*arguments))
         except WorkerLostError as error:
             ended.set_exception(error)
         return ended
 
-    async def call(self, worker: WorkerRecord, method: str, argument: Any, *where: Any) -> Any:
+    def call(self, worker: WorkerRecord, method: str, argument: Any, *where: Any) -> Any:
         cells = where[-1] if method == "fold" else []
         if self._dies(worker.address, cells):
             raise WorkerLostError(worker.address)
@@ -62,7 +61,7 @@ class FakeHoldings:
     def layout(self, dataset: object) -> Layout:
         return Layout({}, {})
 
-    async def prepare(self, *sent: object) -> None:
+    def prepare(self, *sent: object) -> None:
         pass
 
 

@@ -28,7 +28,6 @@ from tests.engines.clusters import (
     Sums,
     connected,
     eventually,
-    note_read,
     tenants,
     worker_pids,
 )
@@ -71,9 +70,14 @@ def stop_once(mark: str, row: int, block: Block) -> None:
         os.kill(os.getpid(), signal.SIGSTOP)
 
 
+def note(folder: str, block: Block) -> None:
+    """Leave a note of each block."""
+    Path(folder, f"{os.getpid()}-{block.first_row}").touch()
+
+
 def note_and_wait(folder: str, block: Block) -> None:
     """Leave a note of each block, and take a while over it."""
-    Path(folder, f"{os.getpid()}-{block.first_row}").touch()
+    note(folder, block)
     time.sleep(0.3)
 
 
@@ -106,14 +110,14 @@ class TestSameAnswer:
         for of in (block_rows, block_sums):
             np.testing.assert_array_equal(of(mapped), of(local))
 
-    def test_one_and_three_workers(
-        self, cluster: distributed.LocalCluster, files: Dataset, expected: Sums
-    ) -> None:
-        with DaskEngine(cluster) as engine:
-            for n_workers in (1, 3, 2):
-                cluster.scale(n_workers)
-                assert eventually(lambda n=n_workers: len(cluster.scheduler.workers) == n, 90)
-                assert engine.fold(files, RowSums()) == expected
+    def test_workers_without_sockets(self, files: Dataset, expected: Sums) -> None:
+        with (
+            distributed.LocalCluster(
+                n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0"
+            ) as threads,
+            DaskEngine(threads) as engine,
+        ):
+            assert engine.fold(files, RowSums()) == expected
 
 
 def row_sum(block: Block) -> np.ndarray:
@@ -233,16 +237,17 @@ class TestLostWorkers:
             engine.fold(files, RowSums(partial(die, 1200)))
         assert engine.fold(files, RowSums()) == expected
 
-    def test_a_worker_that_joins_is_used(
-        self, engine: DaskEngine, cluster: distributed.LocalCluster, files: Dataset, tmp_path: Path
+    def test_workers_join_and_leave(
+        self, cluster: distributed.LocalCluster, files: Dataset, expected: Sums, tmp_path: Path
     ) -> None:
-        engine.fold(files, RowSums())
-        cluster.scale(3)
-        assert eventually(lambda: len(cluster.scheduler.workers) == 3, 30)
-        engine.fold(files, RowSums(partial(note_read, str(tmp_path))))
-        cluster.scale(2)
-        assert eventually(lambda: len(cluster.scheduler.workers) == 2, 30)
-        assert len({note.name.split("-")[0] for note in tmp_path.iterdir()}) == 3
+        with DaskEngine(cluster) as engine:
+            for n_workers in (1, 3, 2):
+                cluster.scale(n_workers)
+                assert eventually(lambda n=n_workers: len(cluster.scheduler.workers) == n, 90)
+                notes = tmp_path / str(n_workers)
+                notes.mkdir()
+                assert engine.fold(files, RowSums(partial(note, str(notes)))) == expected
+                assert len({path.name.split("-")[0] for path in notes.iterdir()}) == n_workers
 
 
 class TestBareProcesses:
@@ -255,7 +260,10 @@ class TestBareProcesses:
         tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        with bare_cluster(tmp_path) as (address, scheduler, workers), DaskEngine(address) as engine:
+        with (
+            bare_cluster(tmp_path, 2) as (address, scheduler, workers),
+            DaskEngine(address) as engine,
+        ):
             assert eventually(lambda: len(engine._cluster.workers()) == 2, 30)
             mark = tmp_path / "died"
             assert engine.fold(files, RowSums(partial(die_once, str(mark), 1200))) == expected
@@ -274,7 +282,7 @@ class TestBareProcesses:
     def test_scheduler_lost_in_mid_pass(self, files: Dataset, tmp_path: Path) -> None:
         notes = tmp_path / "notes"
         notes.mkdir()
-        with bare_cluster(tmp_path) as (address, scheduler, _), DaskEngine(address) as engine:
+        with bare_cluster(tmp_path, 1) as (address, scheduler, _), DaskEngine(address) as engine:
             watcher = threading.Thread(
                 target=lambda: eventually(lambda: any(notes.iterdir()), 60) and scheduler.kill()
             )
@@ -288,9 +296,9 @@ class TestBareProcesses:
 
 @contextmanager
 def bare_cluster(
-    folder: Path,
+    folder: Path, n_workers: int
 ) -> Iterator[tuple[str, subprocess.Popen[bytes], list[subprocess.Popen[bytes]]]]:
-    """Address and processes of a scheduler and two workers without nannies."""
+    """Address and processes of a scheduler and workers without nannies."""
     file = folder / "scheduler.json"
     common = ["--host", "127.0.0.1", "--no-dashboard"]
     arguments = ["scheduler", "--port", "0", "--scheduler-file", str(file), *common]
@@ -299,7 +307,9 @@ def bare_cluster(
         assert eventually(file.exists, 60)
         address = json.loads(file.read_text())["address"]
         arguments = ["worker", address, "--no-nanny", "--nthreads", "1", *common]
-        processes += [start_dask(*arguments, "--local-directory", str(folder)) for _ in range(2)]
+        processes += [
+            start_dask(*arguments, "--local-directory", str(folder)) for _ in range(n_workers)
+        ]
         yield address, processes[0], processes[1:]
     finally:
         for process in processes:

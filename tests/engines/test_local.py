@@ -21,7 +21,7 @@ from shoal.engines.current import current_engine
 from shoal.engines.local import LocalEngine
 from shoal.engines.statistic import Statistic
 from shoal.exceptions import DiskFullError, MemoryBudgetError, ParameterError
-from shoal.testing.engine import RowDigest
+from shoal.testing.engine import RowDigest, check_engine
 from shoal.testing.statistic import check_statistic
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
@@ -29,6 +29,11 @@ pytestmark = pytest.mark.usefixtures("no_leaks")
 
 def shoal_threads():
     return [thread for thread in threading.enumerate() if thread.name.startswith("shoal")]
+
+
+@pytest.mark.parametrize(("n_threads", "memory"), [(1, None), (2, "20MB"), (3, "3MB")], ids=str)
+def test_conformance(n_threads, memory):
+    check_engine(lambda: LocalEngine(n_threads, memory))
 
 
 class Visits(Statistic):
@@ -317,7 +322,7 @@ from threading import Barrier
 from threadpoolctl import threadpool_info
 from tests.data.synthetic import synthetic_dataset
 from shoal.engines.local import LocalEngine
-from shoal.testing.engine import RowDigest
+from shoal.testing.engine import RowDigest, check_engine
 
 class Looks(RowDigest):
     def update(self, partial, block):

@@ -1,9 +1,9 @@
 """Calls from a driver to what it keeps on workers, beside Dask's tasks.
 
-Each worker answers calls for its tenants by a handler of its own, on connections that the driver
-opens to it and keeps: a call there and back takes half the time that it takes through the
-scheduler, arrays travel from where they lie to where they stay, and what one worker is sent does
-not wait for another. Where the driver cannot reach a worker, the scheduler passes calls on.
+Each worker answers calls for its tenants on connections that the driver opens to it and keeps, by
+a thread for each (`shoal.engines.line`): arrays travel from where they lie to where they stay, and
+what one worker is sent does not wait for another. Where the driver cannot reach a worker, the
+scheduler passes calls on.
 
 Beside each tenant lives a *lease*, a Dask task that waits: while it does, the scheduler counts the
 worker as busy; when it is cancelled, or the driver is gone, the tenant goes too.
@@ -11,15 +11,19 @@ worker as busy; when it is cancelled, or the driver is gone, the tenant goes too
 
 import asyncio
 import logging
+import pickle
 import traceback
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from pickle import PickleBuffer
-from threading import Lock
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from shoal.data.plan import available_memory_bytes
+from shoal.engines.line import Line, Lines
 from shoal.engines.tenant import Tenant, tenants
 from shoal.exceptions import EngineError
 
@@ -53,8 +57,10 @@ class WorkerRecord:
         Whether its tenant is there, and can be called without help of the scheduler.
     sent : dict of set
         What it has been sent: tokens of datasets, and names of rows with the indices of cells.
-    preparing : asyncio.Lock
+    preparing : threading.Lock
         Held while something is sent, so that no call overtakes what it needs.
+    lines : Lines
+        The connections to it.
     """
 
     address: str
@@ -64,7 +70,8 @@ class WorkerRecord:
     has_tenant: bool = False
     is_reachable: bool = False
     sent: dict[str, set[int]] = field(default_factory=dict)
-    preparing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    preparing: Lock = field(default_factory=Lock)
+    lines: Lines = field(default_factory=Lines)
 
 
 class WorkerLostError(Exception):
@@ -99,6 +106,17 @@ class Parcel:
                 "back arrays or numbers."
             ) from error
 
+    @classmethod
+    def received(cls, message: Sequence[memoryview]) -> "Parcel":
+        """One that has come by a `Line`."""
+        pickled, *buffers = message
+        return cls(bytes(pickled), buffers)
+
+    @property
+    def message(self) -> list[Any]:
+        """What a `Line` sends of it."""
+        return [self.pickled, *self.buffers]
+
     @property
     def content(self) -> Any:
         from distributed.protocol.pickle import loads
@@ -132,7 +150,7 @@ def _survives(error: Exception) -> bool:
 
 
 class Channel:
-    """Calls to the tenants of all workers.
+    """Calls to the tenants of all workers, each of which its thread waits for.
 
     Parameters
     ----------
@@ -143,17 +161,16 @@ class Channel:
     def __init__(self, client: "Client") -> None:
         self._client: Any = client
 
-    async def open(self, worker: WorkerRecord, memory_bytes: int | None) -> None:
+    def open(self, worker: WorkerRecord, memory_bytes: int | None) -> None:
         """Make a worker's tenant, unless its lease has, and find the way there."""
-        await self._relayed(worker, _open, worker.name, memory_bytes)
+        self._relayed(worker, _open, worker.name, memory_bytes)
         try:
-            async with asyncio.timeout(REACH_SECONDS):
-                await self._direct(worker, "greet", Parcel.of(()))
+            self._direct(worker, "greet", Parcel.of(()))
             worker.is_reachable = True
-        except (OSError, TimeoutError, WorkerLostError):
+        except OSError:
             logger.info("The scheduler passes on all calls to the worker at %s", worker.address)
 
-    async def call(self, worker: WorkerRecord, method: str, arguments: Parcel, *where: Any) -> Any:
+    def call(self, worker: WorkerRecord, method: str, arguments: Parcel, *where: Any) -> Any:
         """What a method of a worker's tenant returns, or raises.
 
         Parameters
@@ -174,7 +191,7 @@ class Channel:
         """
         way = self._direct if worker.is_reachable else self._passed_on
         try:
-            answer = await way(worker, method, arguments, *where)
+            answer = way(worker, method, arguments, *where)
         except OSError as error:
             raise WorkerLostError(worker.address) from error
         content = answer.content
@@ -182,40 +199,43 @@ class Channel:
             raise content.error
         return content
 
-    async def close(self, worker: WorkerRecord) -> None:
+    def close(self, worker: WorkerRecord) -> None:
         """Close a worker's tenant, if it is there."""
-        await self._relayed(worker, _close, worker.name)
+        self._relayed(worker, _close, worker.name)
 
     def forget(self, worker: WorkerRecord) -> None:
         """Let go of the connections to a worker that is lost, and of calls that wait there."""
-        self._client.loop.add_callback(self._client.rpc.remove, worker.address)
+        worker.lines.end()
 
-    async def _direct(
+    def _direct(self, worker: WorkerRecord, method: str, arguments: Parcel, *where: Any) -> Parcel:
+        request = [pickle.dumps((worker.name, method, where)), *arguments.message]
+        with worker.lines.one(partial(self._dialled, worker)) as line:
+            line.send(request)
+            return Parcel.received(line.receive())
+
+    def _dialled(self, worker: WorkerRecord) -> Line:
+        """A new connection to a worker, which is ready to be called."""
+        loop = self._client.loop.asyncio_loop
+        dialling = _dial(worker.address, self._client.connection_args)
+        line = asyncio.run_coroutine_threadsafe(dialling, loop).result()
+        try:
+            line.await_greeting(REACH_SECONDS)
+        except BaseException:
+            line.close()
+            raise
+        return line
+
+    def _passed_on(
         self, worker: WorkerRecord, method: str, arguments: Parcel, *where: Any
     ) -> Parcel:
-        from distributed.protocol import ToPickle
-
-        operation = getattr(self._client.rpc(worker.address), _OPERATION)
-        answer: Parcel | None = await operation(
-            name=worker.name, method=method, where=where, arguments=ToPickle(arguments)
-        )
-        if answer is None:
-            raise WorkerLostError("Another process has taken its place.")
+        answer: Parcel = self._relayed(worker, _answer, worker.name, method, where, arguments)
         return answer
 
-    async def _passed_on(
-        self, worker: WorkerRecord, method: str, arguments: Parcel, *where: Any
-    ) -> Parcel:
-        answer: Parcel = await self._relayed(worker, _answer, worker.name, method, where, arguments)
-        return answer
-
-    async def _relayed(
+    def _relayed(
         self, worker: WorkerRecord, function: Callable[..., Coroutine[Any, Any, Any]], *args: Any
     ) -> Any:
         """What `function` returns on a worker, called through the scheduler."""
-        answers = await self._client.run(
-            function, *args, workers=[worker.address], on_error="return", asynchronous=True
-        )
+        answers = self._client.run(function, *args, workers=[worker.address], on_error="return")
         answer = answers[worker.address]
         if isinstance(answer, OSError):
             raise WorkerLostError(worker.address) from answer
@@ -225,6 +245,24 @@ class Channel:
                 "version installed there?"
             ) from answer
         return answer
+
+
+async def _dial(address: str, connection_args: dict[str, Any]) -> Line:
+    """A connection to a worker, which both ends take from Dask."""
+    from distributed.comm.tcp import TCP
+    from distributed.core import connect
+
+    comm = await connect(address, timeout=REACH_SECONDS, **connection_args)
+    try:
+        if not isinstance(comm, TCP):
+            raise ConnectionError(f"There is no socket between this process and {address}.")
+        await comm.write({"op": _OPERATION})
+        if comm.stream.closed() or comm.stream.writing():
+            raise ConnectionError(f"{address} does not take what it is sent.")
+        return Line.taken_from(comm)
+    except BaseException:
+        comm.abort()
+        raise
 
 
 # What follows runs on workers.
@@ -237,7 +275,7 @@ async def _open(name: str, memory_bytes: int | None, dask_worker: "Worker") -> N
     """Make the tenant of that name, unless its lease has, and answer calls from now on."""
     _tenant(name, memory_bytes, dask_worker)
     # As Dask's own plugins do. Where it does not look there, nobody answers `greet`.
-    dask_worker.handlers[_OPERATION] = _handle
+    dask_worker.handlers[_OPERATION] = _converse
 
 
 async def _close(name: str) -> None:
@@ -246,11 +284,24 @@ async def _close(name: str) -> None:
         await asyncio.to_thread(tenant.close)
 
 
-async def _handle(name: str, method: str, where: tuple[Any, ...], arguments: Parcel) -> Any:
-    """The answer to a call of `Channel`."""
-    from distributed.protocol import ToPickle
+async def _converse(comm: Any) -> None:
+    """Take a connection from Dask's event loop; a thread answers the calls that come by it."""
+    line = Line.taken_from(comm)
+    Thread(target=_serve, args=(line,), name="shoal-line", daemon=True).start()
 
-    return ToPickle(await _answer(name, method, where, arguments))
+
+def _serve(line: Line) -> None:
+    with closing(line), suppress(OSError):
+        line.greet()
+        while True:
+            _serve_one(line)
+
+
+def _serve_one(line: Line) -> None:
+    """Answer the next call; nothing of it is kept when this returns."""
+    where, *arguments = line.receive()
+    name, method, first = pickle.loads(where)
+    line.send(_called(name, method, first, Parcel.received(arguments)).message)
 
 
 async def _answer(name: str, method: str, where: tuple[Any, ...], arguments: Parcel) -> Parcel:

@@ -3,13 +3,14 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
+from shoal.engines.callers import Callers
 from shoal.engines.channel import LEASE_SECONDS, Channel, Parcel, WorkerRecord, stay
 from shoal.exceptions import ClusterUnreachableError, EngineError, ParameterError, WorkersLostError
 
@@ -52,6 +53,7 @@ class Cluster:
         self.address: str = self.client.scheduler.address
         self._memory_bytes = memory_bytes
         self._channel = Channel(client)
+        self._callers = Callers()
         self._workers: dict[str, WorkerRecord] = {}
         self._census: dict[str, int] = {}
         self._census_ends = 0.0
@@ -100,34 +102,28 @@ class Cluster:
         """Whether the scheduler counts on a worker."""
         return worker.address in self._n_threads()
 
-    def start(self, call: Coroutine[Any, Any, Answer]) -> Future[Answer]:
-        """Run a coroutine beside this thread; one that comes after the end has failed."""
-        if self._is_closed:
-            call.close()
-            return _failed(_closed())
-        return asyncio.run_coroutine_threadsafe(call, self.client.loop.asyncio_loop)
+    def start(self, call: Callable[..., Answer], *arguments: Any) -> Future[Answer]:
+        """Begin a call beside this thread; one that comes after the end has failed."""
+        return _failed(_closed()) if self._is_closed else self._callers.start(call, *arguments)
 
-    async def open(self, worker: WorkerRecord) -> None:
+    def open(self, worker: WorkerRecord) -> None:
         """Make the tenant of a worker, if there is none yet."""
         if not worker.has_tenant:
-            await self._channel.open(worker, self._memory_bytes)
+            self._channel.open(worker, self._memory_bytes)
             worker.has_tenant = True
 
-    async def call(self, worker: WorkerRecord, method: str, arguments: Parcel, *where: Any) -> Any:
+    def call(self, worker: WorkerRecord, method: str, arguments: Parcel, *where: Any) -> Any:
         """What a method of a worker's tenant returns, or raises: as `Channel.call`."""
-        return await self._channel.call(worker, method, arguments, *where)
+        return self._channel.call(worker, method, arguments, *where)
 
-    def everywhere(self, call: Callable[[WorkerRecord], Coroutine[Any, Any, None]]) -> None:
+    def everywhere(self, call: Callable[[WorkerRecord], None]) -> None:
         """Do something on all workers, for as long as it is worth waiting."""
-        wait(self.start_everywhere(call), timeout=CONNECT_TIMEOUT_SECONDS)
+        wait(self._start_everywhere(call), timeout=CONNECT_TIMEOUT_SECONDS)
 
-    def start_everywhere(
-        self, call: Callable[[WorkerRecord], Coroutine[Any, Any, None]]
-    ) -> list[Future[None]]:
-        """Begin to do something on all workers that can be called."""
-        if not self.is_connected:
-            return []
-        return [self.start(call(worker)) for worker in list(self._workers.values())]
+    def soon_everywhere(self, call: Callable[[WorkerRecord], None]) -> None:
+        """Begin to do something on all workers. Waits for nothing, so that finalizers may ask."""
+        if self.is_connected:
+            self.client.loop.add_callback(self._start_everywhere, call)
 
     def close(self) -> None:
         """Close all tenants. Idempotent."""
@@ -138,6 +134,12 @@ class Cluster:
         self._await_leases()
         for worker in list(self._workers.values()):
             self._dismiss(worker)
+        self._callers.end()
+
+    def _start_everywhere(self, call: Callable[[WorkerRecord], None]) -> list[Future[None]]:
+        """Begin to do something on all workers that can be called."""
+        workers = list(self._workers.values()) if self.is_connected else []
+        return [self.start(call, worker) for worker in workers]
 
     def _check_open(self) -> None:
         if self._is_closed:

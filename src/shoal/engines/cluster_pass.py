@@ -104,13 +104,13 @@ class ClusterPass(Generic[Answer]):
                     return call
 
     def _start(self, worker: WorkerRecord, cells: list[Cell]) -> None:
-        self._calls[self._cluster.start(self._call(worker, cells))] = (worker, cells)
+        self._calls[self._cluster.start(self._call, worker, cells)] = (worker, cells)
 
-    async def _call(self, worker: WorkerRecord, cells: list[Cell]) -> Answer:
+    def _call(self, worker: WorkerRecord, cells: list[Cell]) -> Answer:
         layout = self._layout
-        await self._holdings.prepare(worker, self._dataset, layout, cells)
+        self._holdings.prepare(worker, self._dataset, layout, cells)
         where = (self._name, layout.token, [cell.index for cell in cells])
-        answer: Answer = await self._cluster.call(worker, self._method, self._argument, *where)
+        answer: Answer = self._cluster.call(worker, self._method, self._argument, *where)
         return answer
 
     def _lose(self, worker: WorkerRecord, cells: list[Cell], error: WorkerLostError) -> None:
@@ -150,7 +150,7 @@ class ClusterPass(Generic[Answer]):
         """Cancel what is still under way, without waiting for it."""
         name = Parcel.of((self._name,))
         for worker in {worker for worker, _ in self._calls.values()}:
-            self._cluster.start(self._cluster.call(worker, "cancel", name))
+            self._cluster.start(self._cluster.call, worker, "cancel", name)
 
 
 def _deadly_message(cells: Sequence[Cell]) -> str:

@@ -48,20 +48,20 @@ class Holdings:
                 self._layouts[dataset] = Layout(self._homes[root], rows)
             return self._layouts[dataset]
 
-    async def prepare(
+    def prepare(
         self, worker: WorkerRecord, dataset: Dataset, layout: Layout, cells: Sequence[Cell]
     ) -> None:
         """Give a worker what it lacks to read these cells, and let it forget what nobody needs."""
-        async with worker.preparing:
-            await self._cluster.open(worker)
+        with worker.preparing:
+            self._cluster.open(worker)
             unused = worker.sent.keys() - self._in_use(dataset.source) - layout.names
-            await self._forget(worker, unused)
+            self._forget(worker, unused)
             if layout.token not in worker.sent:
                 recipe = Recipe.of(dataset, layout.rows)
-                await self._cluster.call(worker, "receive", Parcel.of((layout.token, recipe)))
+                self._cluster.call(worker, "receive", Parcel.of((layout.token, recipe)))
                 worker.sent[layout.token] = set()
             for rows in layout.rows.values():
-                await self._send(worker, rows, cells)
+                self._send(worker, rows, cells)
 
     def release(self, dataset: Dataset) -> None:
         """Forget what is kept of a dataset, but not the rows that were sent for it."""
@@ -82,13 +82,13 @@ class Holdings:
 
     def _tidy(self) -> None:
         """Begin to free on workers what belongs to no source that lives."""
-        self._cluster.start_everywhere(self._forget_unused)
+        self._cluster.soon_everywhere(self._forget_unused)
 
-    async def _forget_unused(self, worker: WorkerRecord) -> None:
-        async with worker.preparing:
+    def _forget_unused(self, worker: WorkerRecord) -> None:
+        with worker.preparing:
             with self._lock:
                 roots = list(self._homes)
-            await self._forget(worker, worker.sent.keys() - self._in_use(*roots))
+            self._forget(worker, worker.sent.keys() - self._in_use(*roots))
 
     def _in_use(self, *sources: Source) -> set[str]:
         """What workers are to keep while they work with these sources."""
@@ -97,18 +97,18 @@ class Holdings:
             names = [self._names.of(source) for source in sources]
         return set().union(*names, *(layout.names for layout in layouts))
 
-    async def _send(self, worker: WorkerRecord, rows: DriverRows, cells: Sequence[Cell]) -> None:
+    def _send(self, worker: WorkerRecord, rows: DriverRows, cells: Sequence[Cell]) -> None:
         """Send those rows of these cells that a worker lacks."""
         sent = worker.sent.setdefault(rows.name, set())
         lacking = [cell for cell in rows.cells(cells) if cell.index not in sent]
         for pieces in messages(rows, lacking):
-            await self._cluster.call(worker, "receive_rows", Parcel.of((rows.name, pieces)))
+            self._cluster.call(worker, "receive_rows", Parcel.of((rows.name, pieces)))
         sent.update(cell.index for cell in lacking)
 
-    async def _forget(self, worker: WorkerRecord, names: Set[str]) -> None:
+    def _forget(self, worker: WorkerRecord, names: Set[str]) -> None:
         names = names & worker.sent.keys()
         if names:
-            await self._cluster.call(worker, "forget", Parcel.of((names,)))
+            self._cluster.call(worker, "forget", Parcel.of((names,)))
         for name in names:
             # `release` may have been as quick.
             worker.sent.pop(name, None)
