@@ -17,7 +17,7 @@ _NUMBER = np.dtype(np.int64)
 
 #: Of rows that are read from a file at a time, and of those that are sorted on their way there.
 _STRIP_BYTES = 2 * 2**20
-_SORTED_BYTES = 8 * 2**20
+_SORTED_BYTES = 2 * 2**20
 
 
 class RowStorage(ABC):

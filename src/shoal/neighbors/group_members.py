@@ -16,10 +16,10 @@ from shoal.statistics.row_groups import RowGroups
 #: Rows of files that take no more of the engine's memory than this are grouped there.
 _MEMORY_SHARE = 1 / 4
 
-#: What share of it rows may take that wait to be written, a quarter of what plans leave to what they
-#: do not see, and no more than these bytes.
-_WAITING_SHARE = 1 / 32
-_WAITING_BYTES = 128 * 2**20
+#: What share of it rows may take that wait to be written, an eighth of what plans leave to what
+#: they do not see, and no more than these bytes.
+_WAITING_SHARE = 1 / 64
+_WAITING_BYTES = 64 * 2**20
 
 #: Of sparse rows that are made dense at a time.
 _STRIP_BYTES = 8 * 2**20

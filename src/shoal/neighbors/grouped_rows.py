@@ -33,6 +33,10 @@ _Each: TypeAlias = Callable[..., Iterator[Any]]
 _PART_QUERIES = 16384
 _PART_SHARE = 1 / 32
 
+#: Where queries have no more groups than this to look at, on the average, groups on disk are read
+#: once, rather than the nearest ones first, then others: that would rule out few.
+_FEW_GROUPS = 2 * FIRST_GROUPS
+
 #: Of the file that groups are in, that the disk is ahead of the threads.
 _AHEAD_BYTES = 32 * 2**20
 
@@ -120,8 +124,9 @@ class GroupedRows(GroupIndex):
     def _nearest(self, n_neighbors: int, each: _Each, queries: AnyArray) -> Neighbors:
         """The nearest rows, with squared distances."""
         search = _Search(self, queries, n_neighbors, each)
-        search.visit_nearest()
-        search.visit_near()
+        if not (self._is_on_disk and search.visit_once()):
+            search.visit_nearest()
+            search.visit_near()
         if self.n_probe is not None:
             search.visit_others()
         best = search.best
@@ -174,6 +179,13 @@ class GroupedRows(GroupIndex):
     def _is_on_disk(self) -> bool:
         return any(members.is_on_disk for members in self.members)
 
+    @property
+    def counts(self) -> Int64Array:
+        """How many rows each group has at least, shape (n_groups,)."""
+        of_all = [np.diff(members.storage.starts) for members in self.members]
+        counts: Int64Array = np.sum(of_all, axis=0) - len(self.removed)
+        return counts
+
     def expect(self, group: int) -> None:
         """Have the rows of a group read ahead."""
         for members in self.members:
@@ -206,6 +218,20 @@ class _Search:
             exact_order=index.n_probe is not None,
         )
         self._is_probed = self._bounds.nearest(index.n_probe)
+
+    def visit_once(self) -> bool:
+        """Look at all groups that may matter, each read once, if they are few; returns whether.
+
+        As many rows as are wanted are no farther than the farthest row of any group of so many.
+        """
+        if self._index.n_probe is not None:
+            return False
+        are_enough = self._index.counts >= self.best.rows.shape[1]
+        near = self._bounds.within(self._bounds.farthest(are_enough))
+        if np.count_nonzero(near) > _FEW_GROUPS * len(near):
+            return False
+        self._visit_marked(near)
+        return True
 
     def visit_nearest(self) -> None:
         """Look at the group of the nearest centre."""
