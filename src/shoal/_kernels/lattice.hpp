@@ -36,6 +36,7 @@ struct FineLattice {
     static constexpr int kMost = 32767, kMostOfQuery = 32767;
     static constexpr int kStart = 0;
     static constexpr double kMargin = 1.25;  // of the ball over the longest that is looked at
+    static constexpr Index kPairsADistance = 128;  // that are looked at in the time it takes
     static double radius(Index) { return 31000; }
 };
 
@@ -50,6 +51,7 @@ struct CoarseLattice {
     static constexpr int kMost = 127, kMostOfQuery = kRaised - 1;
     static constexpr int kStart = 16200;
     static constexpr double kMargin = 1;
+    static constexpr Index kPairsADistance = 384;
     static double radius(Index features) { return 180 - std::sqrt(double(features)) / 2; }
 };
 

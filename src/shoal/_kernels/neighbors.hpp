@@ -282,7 +282,8 @@ template <class Lattice, class T, class Kept> class LatticeSearch {
     // any let as many more through.
     bool look(Index first, Index last) {
         const Index first_ones = std::isinf(kept.reach(0)) ? kept.wanted() : 0;
-        return search.look(first, last) <= count * ((last - first) / 128 + first_ones);
+        const Index spared = count * (last - first) / Lattice::kPairsADistance;
+        return search.look(first, last) <= spared + count * first_ones;
     }
 
   private:

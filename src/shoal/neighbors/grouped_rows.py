@@ -124,7 +124,7 @@ class GroupedRows(GroupIndex):
     def _nearest(self, n_neighbors: int, each: _Each, queries: AnyArray) -> Neighbors:
         """The nearest rows, with squared distances."""
         search = _Search(self, queries, n_neighbors, each)
-        if not (self._is_on_disk and search.visit_once()):
+        if not (self.is_on_disk and search.visit_once()):
             search.visit_nearest()
             search.visit_near()
         if self.n_probe is not None:
@@ -146,7 +146,7 @@ class GroupedRows(GroupIndex):
                 found.append(replace(pairs, queries=which[pairs.queries]))
             return found
 
-        return len(queries), list(chain.from_iterable(search.each_marked(near, look_at)))
+        return len(queries), list(chain.from_iterable(search.each_group(*_pairs_of(near), look_at)))
 
     def _in_parts(
         self, queries: AnyArray, search: Callable[[_Each, AnyArray], Result]
@@ -160,8 +160,8 @@ class GroupedRows(GroupIndex):
         n_threads = engine.n_threads
         fitting = int(engine.memory_bytes * _PART_SHARE) // self._query_bytes
         with one_blas_thread(), ThreadPoolExecutor(n_threads, "shoal-groups") as pool:
-            each_part, each_group = (map, pool.map) if self._is_on_disk else (pool.map, map)
-            if not self._is_on_disk:
+            each_part, each_group = (map, pool.map) if self.is_on_disk else (pool.map, map)
+            if not self.is_on_disk:
                 fitting = min(fitting // n_threads, -(-len(queries) // n_threads))
             step = max(min(_PART_QUERIES, fitting), 64)
             parts = (queries[start : start + step] for start in range(0, len(queries), step))
@@ -176,7 +176,8 @@ class GroupedRows(GroupIndex):
         return places - np.searchsorted(self.removed, places)
 
     @property
-    def _is_on_disk(self) -> bool:
+    def is_on_disk(self) -> bool:
+        """Whether rows are in a private file."""
         return any(members.is_on_disk for members in self.members)
 
     @property
@@ -192,7 +193,7 @@ class GroupedRows(GroupIndex):
             members.expect(group)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if self._is_on_disk:
+        if self.is_on_disk:
             return type(self).around, (self.database, self.metric, self.centers, self.n_probe)
         return _made, (type(self), *(getattr(self, name) for name in self.__dataclass_fields__))
 
@@ -208,7 +209,9 @@ class _Search:
         self.best = Neighbors.none(len(queries), n_neighbors)
         # Rows and queries of a group are nearest to each other around its centre.
         self.shifts = index.centers.astype(np.float64)
-        self._index, self._each, self._lock = index, each, Lock()
+        self._index, self._each = index, each
+        # Other threads may look at other groups for the same queries.
+        self._is_shared, self._lock = index.is_on_disk, Lock()
         group_bytes = sum(members.group_bytes for members in index.members)
         self._n_ahead = max(1, _AHEAD_BYTES // max(group_bytes, 1))
         self._bounds = GroupBounds(
@@ -235,7 +238,9 @@ class _Search:
 
     def visit_nearest(self) -> None:
         """Look at the group of the nearest centre."""
-        self._visit_marked(self._bounds.nearest(1))
+        nearest = self._bounds.distances.argmin(axis=1)
+        order = np.argsort(nearest, kind="stable")
+        self._visit_pairs(order, nearest[order])
 
     def visit_near(self) -> None:
         """Look at all groups that no bound rules out, a few nearest ones first."""
@@ -269,33 +274,34 @@ class _Search:
 
     def _visit_marked(self, near: AnyArray) -> None:
         """Look at marked groups; `near` is of shape (n_queries, n_groups)."""
-        for _ in self.each_marked(near, self._visit):
+        self._visit_pairs(*_pairs_of(near))
+
+    def _visit_pairs(self, queries: Int64Array, groups: Int64Array) -> None:
+        """Look at a group for a query, pair after pair; groups ascend."""
+        for _ in self.each_group(queries, groups, self._visit):
             pass
 
-    def each_marked(
-        self, near: AnyArray, look_at: Callable[[int, Int64Array], Result]
+    def each_group(
+        self, queries: Int64Array, groups: Int64Array, look_at: Callable[[int, Int64Array], Result]
     ) -> Iterator[Result]:
-        """What `look_at` gives of each marked group and the queries it is marked for.
+        """What `look_at` gives of each group and its queries in pairs with them; groups ascend."""
+        starts = np.flatnonzero(np.diff(groups, prepend=-1))
+        each = groups[starts].tolist()
+        coming = chain(each[self._n_ahead :], repeat(None, self._n_ahead))
 
-        `near` is of shape (n_queries, n_groups); groups ascend, and are read ahead.
-        """
-        marks = np.ascontiguousarray(near.T)
-        groups = np.flatnonzero(marks.any(axis=1)).tolist()
-        coming = chain(groups[self._n_ahead :], repeat(None, self._n_ahead))
-
-        def look(group: int, later: int | None) -> Result:
+        def look(group: int, which: Int64Array, later: int | None) -> Result:
             if later is not None:
                 self._index.expect(later)
-            return look_at(group, np.flatnonzero(marks[group]))
+            return look_at(group, which)
 
-        return self._each(look, groups, coming)
+        return self._each(look, each, np.split(queries, starts[1:]), coming)
 
     def _visit(self, group: int, which: Int64Array) -> None:
         """Look at a group for the queries that it may still matter to."""
         reach = self.best.distances[which, -1]
         is_near = self._bounds.still_within(reach_of(reach), which, group)
         if is_near.any():
-            self._look_at(group, which[is_near], reach[is_near])
+            self._look_at(group, which[is_near])
         self._bounds.distances[which, group] = np.inf
 
     def strips(self, group: int) -> Iterator[tuple[AnyArray, Int64Array]]:
@@ -303,20 +309,27 @@ class _Search:
         for rows, places in self._index.strips(group):
             yield rows.astype(self.queries.dtype, copy=False), places
 
-    def _look_at(self, group: int, which: Int64Array, reach: Float64Array) -> None:
-        """Look at the rows of a group for some queries, as far as their neighbours."""
-        queries = self.queries[which]
-        # Every row within reach comes before NO_ROW at the same distance.
-        found = Neighbors.none(len(which), self.best.rows.shape[1])
-        found.distances[:] = reach[:, None]
+    def _look_at(self, group: int, which: Int64Array) -> None:
+        """Look at the rows of a group for some queries."""
+        queries, best = self.queries[which], self.best
+        found = Neighbors(best.distances[which], best.rows[which])
+        if self._is_shared:
+            # Every row within reach comes before NO_ROW at the same distance.
+            found.distances[:], found.rows[:] = found.distances[:, -1:], NO_ROW
         for rows, places in self.strips(group):
             _kernels.nearest_rows(
                 rows, places, queries, self.shifts[group], found.distances, found.rows
             )
-        best = self.best
         with self._lock:
-            after = Neighbors(best.distances[which], best.rows[which]).merge(found)
-            best.distances[which], best.rows[which] = after.distances, after.rows
+            if self._is_shared:
+                found = found.merge(Neighbors(best.distances[which], best.rows[which]))
+            best.distances[which], best.rows[which] = found.distances, found.rows
+
+
+def _pairs_of(near: AnyArray) -> tuple[Int64Array, Int64Array]:
+    """Queries and groups that are marked, by group; `near` is of shape (n_queries, n_groups)."""
+    groups, queries = np.divmod(np.flatnonzero(np.ascontiguousarray(near.T)), len(near))
+    return queries, groups
 
 
 def _made(cls: type[GroupedRows], *fields: Any) -> GroupedRows:
