@@ -180,12 +180,12 @@ def read_by_pyarrow(parquet: str, threads: int, repetitions: int) -> dict[str, l
 
     pa.set_cpu_count(threads)
     pa.set_io_thread_count(threads)
-    files = _files(parquet)
+    files = parquet_files(parquet)
     ways = {"pyarrow.dataset": _scan_dataset, "pyarrow.parquet": _read_row_groups}
     times: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(repetitions):
         for name, read in ways.items():
-            _evict(files)
+            evict(files)
             times[name].append(_seconds(lambda read=read: read(files, threads)))
     return times
 
@@ -205,7 +205,7 @@ class TimedPasses(Engine):
         super().__init__()
         os.environ["SHOAL_CACHE_DIR"] = cache
         self._engine = shoal.LocalEngine(threads, memory)
-        self._files, self._cache = _files(parquet), cache
+        self._files, self._cache = parquet_files(parquet), cache
         self.passes: list[tuple[str, float]] = []
         self.cached_bytes = 0
 
@@ -236,19 +236,19 @@ class TimedPasses(Engine):
 
     def _timed(self, dataset: Dataset, name: str, work: Callable[[], Any]) -> Any:
         is_warm = len(self.passes) % 2 == 0
-        _evict(self._files if is_warm else [*self._files, *_cache_files(self._cache)])
+        evict(self._files if is_warm else [*self._files, *cache_files(self._cache)])
         began = perf_counter()
         result = work()
         self.passes.append((name, perf_counter() - began))
         # The file is laid out ahead of what is written.
-        allocated = sum(path.stat().st_size for path in _cache_files(self._cache))
+        allocated = sum(path.stat().st_size for path in cache_files(self._cache))
         self.cached_bytes = min(allocated, dataset.row_bytes * dataset.n_rows)
         return result
 
 
 def fit(parquet: str, threads: int, memory: int, cache: str) -> dict[str, Any]:
     """A K-means fit: seconds of its passes, bytes of its cache file, peak memory."""
-    first = _first_rows(_files(parquet)[0])
+    first = _first_rows(parquet_files(parquet)[0])
     dataset = shoal.open_dataset(parquet, features=FEATURES)
     with TimedPasses(parquet, cache, threads, memory) as engine:
         model = KMeans(N_CLUSTERS, init=first, n_init=1, max_iter=MAX_ITER, tol=0)
@@ -262,7 +262,7 @@ def fit(parquet: str, threads: int, memory: int, cache: str) -> dict[str, Any]:
 
 def read_alone(parquet: str, threads: int, n_bytes: int, cache: str) -> dict[str, list[float]]:
     """Seconds to read a file of `n_bytes`, its pages in memory or not as in the fit."""
-    _evict(_files(parquet))
+    evict(parquet_files(parquet))
     times: dict[str, list[float]] = {COLD: [], WARM: []}
     with tempfile.NamedTemporaryFile(dir=cache) as file:
         piece = np.random.default_rng(0).bytes(PIECE_BYTES)
@@ -270,13 +270,13 @@ def read_alone(parquet: str, threads: int, n_bytes: int, cache: str) -> dict[str
             file.write(piece[: n_bytes - offset])
         file.flush()
         for _ in range(MAX_ITER // 2):
-            _evict([Path(file.name)])
+            evict([Path(file.name)])
             for state in (COLD, WARM):
                 times[state].append(_seconds(lambda: _read(file.fileno(), n_bytes, threads)))
     return times
 
 
-def _files(parquet: str) -> list[Path]:
+def parquet_files(parquet: str) -> list[Path]:
     return sorted(Path(parquet).glob("*.parquet"))
 
 
@@ -288,11 +288,13 @@ def _first_rows(file: Path) -> np.ndarray:
     return np.column_stack([column.to_numpy() for column in batch.columns])
 
 
-def _cache_files(cache: str) -> list[Path]:
-    return list(Path(cache).glob("shoal-*/blocks-*/blocks"))
+def cache_files(cache: str) -> list[Path]:
+    """Of the block cache, or of grouped rows."""
+    folders = Path(cache).glob("shoal-*/blocks-*")
+    return [path for folder in folders for path in folder.iterdir() if path.name != "owner"]
 
 
-def _evict(files: Sequence[Path]) -> None:
+def evict(files: Sequence[Path]) -> None:
     """Drop the pages of files from memory; only those written to disk can be."""
     for path in files:
         descriptor = os.open(path, os.O_RDWR)

@@ -122,6 +122,39 @@ def test_bits_are_those_without_a_lattice(
         assert pairs == within(kernels_once, X, queries, shift, radius, FEW)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    kind=st.sampled_from(KINDS),
+    shape=st.tuples(st.integers(1100, 3000), st.sampled_from([16, 17, 33, 64, 250])),
+    n_queries=st.integers(8, 40),
+    k=st.sampled_from([1, 7, 40]),
+    dtype=st.sampled_from([np.float32, np.float64]),
+    seed=st.integers(0, 10**6),
+)
+def test_bits_are_those_without_a_coarse_lattice(
+    kernels_once: ModuleType,
+    kind,
+    shape: tuple[int, int],
+    n_queries: int,
+    k: int,
+    dtype: type,
+    seed: int,
+) -> None:
+    """Pieces of so many rows that bytes look at them first, once there are neighbours."""
+    rng = np.random.default_rng(seed)
+    X = np.concatenate([kind(rng, shape), kind(rng, shape)]).astype(dtype)
+    queries = kind(rng, (n_queries, shape[1])).astype(dtype)
+    queries[:4] = X[-4:]
+    shift = queries.mean(axis=0, dtype=np.float64)
+    expected = by_floats(kernels_once, X, queries, k, shift)
+    found = nearest(kernels_once, X, queries, k, shift, step=shape[0])
+    assert [part.tobytes() for part in found] == [part.tobytes() for part in expected]
+    radius = float(np.median(expected[0][:, -1]))
+    if np.isfinite(radius):
+        pairs = within(kernels_once, X, queries, shift, radius, n_queries)
+        assert pairs == within(kernels_once, X, queries, shift, radius, FEW)
+
+
 def within(
     kernels: ModuleType, X: Array, queries: Array, shift: Array, radius: float, step: int
 ) -> list[tuple[int, int, float]]:

@@ -57,6 +57,28 @@ def test_runs_come_back(kind, monkeypatch):
     assert all(strip.flags.c_contiguous for strip, _ in storage.read(1))
 
 
+@pytest.mark.parametrize("waiting_bytes", [0, 40 * 24, 100 * 24, 499 * 24, 10**6])
+def test_rows_that_wait_for_others_come_back(tmp_path, monkeypatch, waiting_bytes):
+    writes = []
+    write_run = RowFile._write_run
+    monkeypatch.setattr(
+        RowFile,
+        "_write_run",
+        lambda file, run, *args: (writes.append(run), write_run(file, run, *args)),
+    )
+    rows = np.random.default_rng(0).normal(size=(500, 3)).astype(F4)
+    numbers = np.arange(500)[::-1] + 2**40
+    file = RowFile(STARTS, 3, F4, tmp_path, waiting_bytes=waiting_bytes)
+    storage = filled(file, rows, numbers)
+    for run in (4, 0, 1, 3, 1):
+        here = slice(*STARTS[run : run + 2])
+        found, named = read(storage, run)
+        np.testing.assert_array_equal(found, rows[here])
+        np.testing.assert_array_equal(named, numbers[here])
+    if waiting_bytes == 10**6:
+        assert len(writes) == 4
+
+
 def test_the_file_is_private_and_gone_with_its_object(tmp_path):
     storage = RowFile(np.array([0, 10]), 2, F4, tmp_path)
     path = storage.path

@@ -39,6 +39,21 @@ def test_no_row_is_nearer_than_its_bound(seed, offset, dtype, exact_order):
     assert (found.distances > cdist(queries, centers) - 1e-6 * (1 + offset)).all()
 
 
+@pytest.mark.parametrize("n_neighbors", [1, 5, 30])
+def test_as_many_rows_as_a_group_has_are_no_farther_than_its_farthest(n_neighbors):
+    X, queries = blobs(100, dtype="f8"), blobs(60, dtype="f8", seed=1)
+    centers = X[:9]
+    labels = cdist(X, centers).argmin(axis=1)
+    own = np.linalg.norm(X - centers[labels], axis=1)
+    counts = np.bincount(labels, minlength=9)
+    radii = np.array([own[labels == group].max() for group in range(9)]) * (1 + SLACK)
+    found = bounds(queries, centers, radii).farthest(counts >= n_neighbors)
+    kth = np.sort(cdist(queries, X), axis=1)[:, n_neighbors - 1]
+    assert (found >= kth).all()
+    least = (cdist(queries, centers) + radii)[:, counts >= n_neighbors].min(axis=1, initial=np.inf)
+    np.testing.assert_allclose(found, least, rtol=1e-7)
+
+
 @pytest.mark.parametrize("n_groups", [1, 3, 8])
 def test_the_nearest_groups_and_ties_to_the_first(n_groups):
     queries, centers = ties(200), ties(8, seed=3)

@@ -12,8 +12,9 @@ from tests.full_disk import no_room
 from tests.neighbors.rows import blobs, parquet, ties
 
 from shoal import LocalEngine, _kernels, open_dataset
+from shoal.data import row_storage
 from shoal.exceptions import CorruptFileError, DiskFullError
-from shoal.neighbors import group_members
+from shoal.neighbors import group_members, grouped_rows
 from shoal.neighbors.brute import Brute
 from shoal.neighbors.database import Database
 from shoal.neighbors.grouped_rows import GroupedRows
@@ -107,6 +108,25 @@ def index_on_disk(tmp_path, monkeypatch, no_leaks):
         return index
 
     return on_disk
+
+
+@pytest.mark.parametrize("few_groups", [0, 1000])
+def test_groups_on_disk_are_read_once_for_all_queries(on_disk, monkeypatch, few_groups):
+    """Or (0) the nearest ones first, then others: three times."""
+    X, index, read = blobs(900), on_disk(), []
+    monkeypatch.setattr(grouped_rows, "_FEW_GROUPS", few_groups)
+    original = row_storage.RowFile.read
+
+    def counting(self, run):
+        read.append(run)
+        return original(self, run)
+
+    monkeypatch.setattr(row_storage.RowFile, "read", counting)
+    with LocalEngine(n_threads=2):
+        found = index.query(X[::3], 2)
+    assert len(set(read)) > 5
+    assert max(map(read.count, read)) == (1 if few_groups else 3)
+    assert bits(found) == bits(built(X).query(X[::3], 2))
 
 
 def files(folder):

@@ -8,16 +8,16 @@
 
 namespace shoal {
 
-template <class T> class LatticeBounds {
+template <class T, class Lattice> class LatticeBounds {
   public:
-    using Value = std::int32_t;
-    using Lanes = Integers;
-    static constexpr Index kRows = kPanelRows<float>;
+    using Value = typename Lattice::Value;
+    using Lanes = typename Lattice::Lanes;
+    static constexpr Index kRows = kPanelRows<Value>;
 
     LatticeBounds(const T *queries, Index count, const std::vector<T> &shift, float scale)
         : queries(queries, count, Index(shift.size()), shift.data(), scale),
           panel(Index(shift.size()), scale), shift(shift), scale(scale),
-          offset(row_offset(Index(shift.size()))),
+          offset(row_offset<Lattice>(Index(shift.size()))),
           error(1.01 * rounding_error(Index(shift.size()) + 12, kDoubleRoundoff)) {}
 
     Index count() const { return queries.count; }
@@ -39,7 +39,7 @@ template <class T> class LatticeBounds {
     Value threshold_beside(Index query, Value score) const {
         if (!panel.all_inside || !queries.is_inside(query)) return kNever;
         // Scores are rounded up by a half at most.
-        const double squared = queries.squared_norms[query] - 2.0 * score + 1;
+        const double squared = queries.squared_norms[query] - 2.0 * (score - Lattice::kStart) + 1;
         return score_at(query, std::sqrt(std::max(squared, 0.0)) * (1 + error) +
                                    2 * (queries.offsets[query] + offset));
     }
@@ -52,12 +52,13 @@ template <class T> class LatticeBounds {
 
     // The least score within so many units of the query, lowered by more than its rounding.
     Value score_at(Index query, double distance) const {
-        const double score = (queries.squared_norms[query] - distance * distance * (1 + 1e-12)) / 2;
+        const double score = Lattice::kStart + (queries.squared_norms[query] -
+                                                distance * distance * (1 + 1e-12)) / 2;
         return score > kNever ? Value(std::floor(score)) : kNever;
     }
 
-    LatticeQueries<T> queries;
-    LatticePanel<T> panel;
+    LatticeQueries<T, Lattice> queries;
+    LatticePanel<T, Lattice> panel;
     const std::vector<T> &shift;
     double scale, offset, error;
 };

@@ -8,11 +8,12 @@
 // rounding might confuse with them; what is left at the end is decided by the truth. No distance is
 // stored, and which rows become candidates changes no result.
 //
-// Bounds are on floats (float_bounds.hpp) or, twice as fast, on a lattice of integers
+// Bounds are on floats (float_bounds.hpp) or, two and four times as fast, on a lattice of integers
 // (lattice_bounds.hpp).
 #pragma once
 
 #include <numeric>
+#include <optional>
 
 #include "float_bounds.hpp"
 #include "lattice_bounds.hpp"
@@ -27,12 +28,18 @@ inline unsigned lanes_of(IntVector<float> holds) {
 inline unsigned lanes_of(IntVector<double> holds) {
     return _mm512_movepi64_mask(__m512i(holds));
 }
+inline unsigned lanes_of(Shorts holds) { return _mm512_movepi16_mask(__m512i(holds)); }
 #elif defined(__AVX2__)
 inline unsigned lanes_of(IntVector<float> holds) {
     return unsigned(_mm256_movemask_ps(__m256(holds)));
 }
 inline unsigned lanes_of(IntVector<double> holds) {
     return unsigned(_mm256_movemask_pd(__m256d(holds)));
+}
+inline unsigned lanes_of(Shorts holds) {
+    const __m256i bytes = _mm256_packs_epi16(__m256i(holds), __m256i{});
+    const unsigned bits = unsigned(_mm256_movemask_epi8(bytes));
+    return (bits & 0xff) | bits >> 8;
 }
 #else
 template <class V> inline unsigned lanes_of(V holds) {
@@ -119,6 +126,9 @@ class RadiusKept {
 
 inline constexpr Index kFirstRun = 2304;
 
+// Rows that are worth a coarse lattice, and those of its first run: few, as it may let all through.
+inline constexpr Index kCoarseRows = 1024, kFirstCoarseRun = 192;
+
 template <class T, class Bounds, class Kept> class NeighborSearch {
   public:
     // numbers: of each row in the database; rows whose number is negative are passed over.
@@ -153,7 +163,7 @@ template <class T, class Bounds, class Kept> class NeighborSearch {
     using Value = typename Bounds::Value;
     using Lanes = typename Bounds::Lanes;
     static constexpr int kWidth = sizeof(Lanes) / sizeof(Value);
-    static constexpr unsigned kAll = (1u << kWidth) - 1;
+    static constexpr unsigned kAll = ~0u >> (32 - kWidth);
 
     struct Candidate {
         Value bound;
@@ -254,25 +264,62 @@ void search_by_floats(const Matrix<T> &matrix, const std::int64_t *numbers, cons
         .look(0, matrix.rows);
 }
 
-// The nearest by euclidean distance: on a lattice while that pays. It is tried on runs of rows, each
-// twice as long as the one before; where more distances have to be taken than the lattice saves time
-// for, because rows are closer than it is fine, floats look at the rest. The first k rows of a query
-// do not count: bounds that are as good as any let as many more through.
+template <class Lattice> bool suits(Index features) {
+    return features >= Lattice::kLeastFeatures && features <= Lattice::kMostFeatures;
+}
+
+// The nearest by euclidean distance on a lattice: run by run, while that pays.
+template <class Lattice, class T, class Kept> class LatticeSearch {
+  public:
+    LatticeSearch(const Matrix<T> &matrix, const std::int64_t *numbers, const T *queries,
+                  Index count, const std::vector<T> &origin, double length, Kept &kept)
+        : count(count), kept(kept),
+          bounds(queries, count, origin, lattice_scale<Lattice>(matrix.columns, length)),
+          search(matrix, numbers, queries, bounds, kept) {}
+
+    // Looks at rows first, ..., last - 1; returns whether that took so few distances that the
+    // lattice saved more time. The first k rows of a query do not count: bounds that are as good as
+    // any let as many more through.
+    bool look(Index first, Index last) {
+        const Index first_ones = std::isinf(kept.reach(0)) ? kept.wanted() : 0;
+        const Index spared = count * (last - first) / Lattice::kPairsADistance;
+        return search.look(first, last) <= spared + count * first_ones;
+    }
+
+  private:
+    Index count;
+    Kept &kept;
+    LatticeBounds<T, Lattice> bounds;
+    NeighborSearch<T, LatticeBounds<T, Lattice>, Kept> search;
+};
+
+// The nearest by euclidean distance. Once there are neighbours the coarse lattice is tried on a run
+// of rows, and goes on with longer ones while that pays; where it does not the fine one takes a run,
+// each twice as long as the one before, until neighbours are near enough. Where the fine one does
+// not pay either, because rows are closer than it is fine, floats look at the rest.
 template <class T, class Kept>
 void search_euclidean(const Matrix<T> &matrix, const std::int64_t *numbers, const T *queries,
                       Index count, const double *shift, Kept &kept) {
     Index first = 0;
     const std::vector<T> origin(shift, shift + matrix.columns);
-    if (const float scale = lattice_scale(matrix, queries, count, origin); scale > 0) {
-        LatticeBounds<T> bounds(queries, count, origin, scale);
-        NeighborSearch<T, LatticeBounds<T>, Kept> search(matrix, numbers, queries, bounds, kept);
-        bool pays = true;
-        for (Index run = kFirstRun; pays && first < matrix.rows; run *= 2) {
+    const double length = lattice_length(matrix, queries, count, origin);
+    const bool is_coarse_apt =
+        kHasByteTile && suits<CoarseLattice>(matrix.columns) && matrix.rows >= kCoarseRows;
+    std::optional<LatticeSearch<CoarseLattice, T, Kept>> coarse;
+    std::optional<LatticeSearch<FineLattice, T, Kept>> fine;
+    bool pays = length > 0 && suits<FineLattice>(matrix.columns);
+    for (Index fine_run = kFirstRun; pays && first < matrix.rows; fine_run *= 2) {
+        const auto look = [&](auto &search, Index run) {
+            if (!search) search.emplace(matrix, numbers, queries, count, origin, length, kept);
             const Index last = std::min(first + run, matrix.rows);
-            const Index first_ones = std::isinf(kept.reach(0)) ? kept.wanted() : 0;
-            pays = search.look(first, last) <= count * ((last - first) / 128 + first_ones);
+            const bool has_paid = search->look(first, last);
             first = last;
-        }
+            return has_paid;
+        };
+        bool go_on = is_coarse_apt && std::isfinite(kept.reach(0));
+        for (Index run = kFirstCoarseRun; go_on && first < matrix.rows; run *= 4)
+            go_on = look(coarse, run);
+        if (first < matrix.rows) pays = look(fine, fine_run);
     }
     if (first < matrix.rows)
         search_by_floats<T, SquaredEuclidean>(matrix.between(first, matrix.rows), numbers + first,

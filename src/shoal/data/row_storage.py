@@ -17,7 +17,7 @@ _NUMBER = np.dtype(np.int64)
 
 #: Of rows that are read from a file at a time, and of those that are sorted on their way there.
 _STRIP_BYTES = 2 * 2**20
-_SORTED_BYTES = 8 * 2**20
+_SORTED_BYTES = 2 * 2**20
 
 
 class RowStorage(ABC):
@@ -27,10 +27,12 @@ class RowStorage(ABC):
     ----------
     starts : ndarray of shape (n_runs + 1,), int64
         Where each run begins, and the number of rows.
+    row_bytes : int
+        What a row takes.
     """
 
-    def __init__(self, starts: Int64Array) -> None:
-        self.starts = starts
+    def __init__(self, starts: Int64Array, row_bytes: int) -> None:
+        self.starts, self.row_bytes = starts, row_bytes
         self._next = starts[:-1].copy()
 
     @property
@@ -56,6 +58,10 @@ class RowStorage(ABC):
         self._next += counts
 
     @abstractmethod
+    def expect(self, run: int) -> None:
+        """Have a run read ahead that will be wanted soon."""
+
+    @abstractmethod
     def read(self, run: int) -> Iterator[tuple[AnyArray, Int64Array]]:
         """The rows of a run that is full, C-contiguous, and their numbers, in strips."""
 
@@ -75,9 +81,12 @@ class RowArrays(RowStorage):
     """Rows in memory."""
 
     def __init__(self, starts: Int64Array, n_features: int, dtype: np.dtype[Any]) -> None:
-        super().__init__(starts)
+        super().__init__(starts, n_features * dtype.itemsize)
         self._rows = np.empty((self.n_rows, n_features), dtype=dtype)
         self._numbers = np.empty(self.n_rows, dtype=_NUMBER)
+
+    def expect(self, run: int) -> None:
+        """Nothing to do."""
 
     def read(self, run: int) -> Iterator[tuple[AnyArray, Int64Array]]:
         start, stop = self.starts[run : run + 2].tolist()
@@ -110,6 +119,8 @@ class RowFile(RowStorage):
     dtype : numpy.dtype
     directory : path, default=None
         As of `shoal.data.private_file.PrivateFile`.
+    waiting_bytes : int, default=0
+        Memory for rows that wait for others of their runs, to be written together.
 
     Raises
     ------
@@ -125,12 +136,13 @@ class RowFile(RowStorage):
         n_features: int,
         dtype: np.dtype[Any],
         directory: Path | None = None,
+        waiting_bytes: int = 0,
     ) -> None:
-        super().__init__(starts)
+        super().__init__(starts, n_features * dtype.itemsize)
         self._n_features, self._dtype = n_features, dtype
-        self._row_bytes = n_features * dtype.itemsize
+        self._waiting = _Waiting(waiting_bytes, self.n_rows, n_features, dtype)
         self._written = [_digests() for _ in starts[1:]]
-        n_bytes = self.n_rows * (self._row_bytes + _NUMBER.itemsize)
+        n_bytes = self.n_rows * (self.row_bytes + _NUMBER.itemsize)
         self._file = PrivateFile(
             "rows", "file of grouped rows", "use algorithm='brute'", n_bytes, directory
         )
@@ -144,9 +156,17 @@ class RowFile(RowStorage):
     def path(self) -> Path:
         return self._file.path
 
+    def append(self, runs: AnyArray, rows: AnyArray, numbers: Int64Array) -> None:
+        for waiting in self._waiting.add(runs, rows, numbers):
+            super().append(*waiting)
+
+    def expect(self, run: int) -> None:
+        start, stop = self.starts[run : run + 2].tolist()
+        self._file.expect(start * self.row_bytes, (stop - start) * self.row_bytes)
+
     def read(self, run: int) -> Iterator[tuple[AnyArray, Int64Array]]:
         start, stop = self.starts[run : run + 2].tolist()
-        step = max(64, _STRIP_BYTES // self._row_bytes)
+        step = max(64, _STRIP_BYTES // self.row_bytes)
         found = _digests()
         for first in range(start, stop, step):
             n_rows = min(step, stop - first)
@@ -174,7 +194,7 @@ class RowFile(RowStorage):
         rows: AnyArray,
         numbers: Int64Array,
     ) -> None:
-        step = max(64, _SORTED_BYTES // self._row_bytes)
+        step = max(64, _SORTED_BYTES // self.row_bytes)
         for first in range(0, len(order), step):
             here, which = runs[first : first + step], order[first : first + step]
             sorted_rows, sorted_numbers = rows[which], numbers[which]
@@ -201,7 +221,56 @@ class RowFile(RowStorage):
 
     def _offsets(self, place: int) -> tuple[int, int]:
         """Where a row stands, and its number: behind all rows."""
-        return place * self._row_bytes, self.n_rows * self._row_bytes + place * _NUMBER.itemsize
+        return place * self.row_bytes, self.n_rows * self.row_bytes + place * _NUMBER.itemsize
+
+
+class _Waiting:
+    """Rows with the runs they belong to, until they are so many that they are worth writing.
+
+    Parameters
+    ----------
+    n_bytes : int
+        That they may take.
+    n_rows : int
+        How many will come in all: the last ones wait for no others.
+    n_features : int
+    dtype : numpy.dtype
+    """
+
+    def __init__(self, n_bytes: int, n_rows: int, n_features: int, dtype: np.dtype[Any]) -> None:
+        row_bytes = n_features * dtype.itemsize + _NUMBER.itemsize + np.dtype(np.int32).itemsize
+        room = min(n_bytes // row_bytes, n_rows)
+        self._runs: AnyArray = np.empty(room, dtype=np.int32)
+        self._rows: AnyArray = np.empty((room, n_features), dtype=dtype)
+        self._numbers: AnyArray = np.empty(room, dtype=_NUMBER)
+        self._n_waiting, self._n_to_come = 0, n_rows
+
+    def add(
+        self, runs: AnyArray, rows: AnyArray, numbers: Int64Array
+    ) -> Iterator[tuple[AnyArray, AnyArray, Int64Array]]:
+        """Have more rows wait; those that no longer do, in the order they came."""
+        room = len(self._runs)
+        if not room:
+            yield runs, rows, numbers
+            return
+        for start in range(0, len(runs), room):
+            some = slice(start, start + room)
+            if self._n_waiting + len(runs[some]) > room:
+                yield self._taken()
+            here = slice(self._n_waiting, self._n_waiting + len(runs[some]))
+            self._runs[here], self._rows[here] = runs[some], rows[some]
+            self._numbers[here] = numbers[some]
+            self._n_waiting = here.stop
+        self._n_to_come -= len(runs)
+        if self._n_to_come == 0:
+            yield self._taken()
+            self._runs, self._rows, self._numbers = (
+                part[:0].copy() for part in (self._runs, self._rows, self._numbers)
+            )
+
+    def _taken(self) -> tuple[AnyArray, AnyArray, Int64Array]:
+        here, self._n_waiting = slice(self._n_waiting), 0
+        return self._runs[here], self._rows[here], self._numbers[here]
 
 
 def _digests() -> tuple[xxhash.xxh3_64, xxhash.xxh3_64]:

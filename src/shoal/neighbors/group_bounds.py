@@ -43,6 +43,7 @@ class GroupBounds:
     def __init__(
         self, queries: AnyArray, centers: AnyArray, radii: Float64Array, *, exact_order: bool
     ) -> None:
+        self._queries, self._centers = queries, centers
         distances = exact_distances if exact_order else lower_distances
         self.distances = distances(queries, centers)
         # Of a distance that overflowed nothing is known, so that it rules no group out.
@@ -60,6 +61,17 @@ class GroupBounds:
         if n_groups is None or n_groups >= distances.shape[1]:
             return np.ones(distances.shape, dtype=bool)
         return nearest_groups(distances, n_groups)
+
+    def farthest(self, are_enough: AnyArray) -> Float64Array:
+        """How far the farthest row is, at most, of the group for which that is least.
+
+        Of the groups of the mask `are_enough`, shape (n_queries,); infinite where there are none.
+        """
+        if not are_enough.any():
+            return np.full(len(self._queries), np.inf)
+        distances = exact_distances(self._queries, self._centers[are_enough])
+        farthest: Float64Array = (distances + self._radii[are_enough]).min(axis=1) * (1 + SLACK)
+        return farthest
 
     def within(self, reach: Float64Array, which: Any = slice(None)) -> AnyArray:
         """Which groups may have rows no farther than `reach` from the queries `which`.

@@ -16,6 +16,11 @@ from shoal.statistics.row_groups import RowGroups
 #: Rows of files that take no more of the engine's memory than this are grouped there.
 _MEMORY_SHARE = 1 / 4
 
+#: What share of it rows may take that wait to be written, an eighth of what plans leave to what
+#: they do not see, and no more than these bytes.
+_WAITING_SHARE = 1 / 64
+_WAITING_BYTES = 64 * 2**20
+
 #: Of sparse rows that are made dense at a time.
 _STRIP_BYTES = 8 * 2**20
 
@@ -38,6 +43,15 @@ class GroupMembers:
     @property
     def is_on_disk(self) -> bool:
         return isinstance(self.storage, RowFile)
+
+    @property
+    def group_bytes(self) -> int:
+        """What the rows of a group take, on the average."""
+        return self.storage.row_bytes * self.storage.n_rows // (len(self.storage.starts) - 1)
+
+    def expect(self, group: int) -> None:
+        """Have a group read ahead."""
+        self.storage.expect(group)
 
     def read(self, group: int) -> Iterator[tuple[AnyArray, Int64Array]]:
         """The rows of a group and their places, strip by strip."""
@@ -79,8 +93,10 @@ def _storage(dataset: Dataset, starts: Int64Array, engine: LocalEngine) -> RowSt
     """Room for rows: in memory where they are anyway, or are few."""
     n_bytes = int(starts[-1]) * dataset.n_features * dataset.dtype.itemsize
     is_small = n_bytes <= engine.memory_bytes * _MEMORY_SHARE
-    kind = RowArrays if dataset.source.in_process or is_small else RowFile
-    return kind(starts, dataset.n_features, dataset.dtype)
+    if dataset.source.in_process or is_small:
+        return RowArrays(starts, dataset.n_features, dataset.dtype)
+    waiting_bytes = min(int(engine.memory_bytes * _WAITING_SHARE), _WAITING_BYTES)
+    return RowFile(starts, dataset.n_features, dataset.dtype, waiting_bytes=waiting_bytes)
 
 
 def _dense_parts(block: Block) -> Iterator[tuple[slice, AnyArray]]:
