@@ -49,3 +49,12 @@ def test_rows_that_are_read_are_not_replaced(shoal_command, rows, tmp_path, monk
     assert result.exit_code == 1
     assert result.stderr == ("shoal: rows/1.parquet is a file that is read: write to another.\n")
     assert (rows / "1.parquet").read_bytes() == before
+
+
+@pytest.mark.parametrize("model", [("kmeans", "--n-clusters", 2), ("linear", "--target", "weight")])
+def test_rows_that_are_left_out_are_told(shoal_command, rows, tmp_path, model):
+    fit = ("fit", *model, rows, "--out", tmp_path / "model", "--columns")
+    result = shoal_command(*fit, "a,b", "--missing", "drop")
+    assert result.stdout.startswith("199 rows (1 with missing values left out) x 2 features ")
+    result = shoal_command(*fit, "a", "--missing", "drop")
+    assert result.stdout.startswith("200 rows x 1 features ")

@@ -69,7 +69,9 @@ def test_dropped_rows_do_not_vote(shoal_command, rows, tmp_path):
     model = tmp_path / "model"
     fit = ("fit", "knn", rows, "--columns", "a,b", "--target", "name", "--missing", "drop")
     result = shoal_command(*fit, "--out", model)
-    assert result.stdout.startswith("199 rows x 2 features of 1 labels: ")
+    assert result.stdout.startswith(
+        "199 rows (1 with missing values left out) x 2 features of 1 labels: "
+    )
     assert load_model(model).n_samples_fit_ == 199
 
 
@@ -98,11 +100,11 @@ def test_wrong_usage(shoal_command, rows, tmp_path, wrong):
     assert wrong[0] in result.stderr
 
 
-def test_more_neighbours_than_rows_are_found_when_it_predicts(shoal_command, labelled, tmp_path):
-    model, out = tmp_path / "model", tmp_path / "labels.parquet"
-    fit = ("fit", "knn", labelled, "--target", "y", "-k", 400, "--out", model)
-    assert shoal_command(*fit).exit_code == 0
-    result = shoal_command("predict", model, labelled, "--out", out)
+def test_a_model_that_could_answer_nothing_is_not_saved(shoal_command, labelled, tmp_path):
+    model = tmp_path / "model"
+    fit = ("fit", "knn", labelled, "--target", "y", "--out", model)
+    result = shoal_command(*fit, "-k", 301)
     assert result.exit_code == 1
-    assert "n_neighbors = 400, n_samples_fit = 300" in result.stderr
-    assert not out.exists()
+    assert "n_neighbors = 301, n_samples_fit = 300" in result.stderr
+    assert not model.exists()
+    assert shoal_command(*fit, "-k", 300).exit_code == 0

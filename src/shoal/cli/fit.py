@@ -82,26 +82,33 @@ class Fitting:
         make_model : callable
             Called late, so that what is wrong with its options is reported as all else is.
         summary : callable
-            ``summary(model, dataset)``, in a few words.
+            ``summary(model, dataset)``, in a few words; raises what makes the model of no use.
         keeps_rows : bool
             Whether the model is its rows: its file is to hold them, so memory has to.
         """
         with reported(self.debug, self.checkpoint):
             from shoal.persistence import save_model
 
-            model, dataset = make_model(), self._opened()
-            check_out(self.out, dataset.files)
-            if keeps_rows:
-                dataset = self._loaded(dataset)
+            model, opened = make_model(), self._opened()
+            check_out(self.out, opened.files)
+            dataset = self._loaded(opened) if keeps_rows else opened
             began = time.monotonic()
             with engine(self.engine_name, self.memory, self.threads):
                 model.fit(dataset, **self._resumable())
+                n_rows = self._n_kept(dataset)
+            found = summary(model, dataset)
             save_model(model, self.out)
+            n_dropped = opened.n_rows - n_rows
+            dropped = f" ({n_dropped:,} with missing values left out)" if n_dropped else ""
             typer.echo(
-                f"{dataset.n_rows:,} rows x {dataset.n_features} features "
-                f"{summary(model, dataset)}, {time.monotonic() - began:.1f} s. "
-                f"Saved to {self.out}."
+                f"{n_rows:,} rows{dropped} x {dataset.n_features} features {found}, "
+                f"{time.monotonic() - began:.1f} s. Saved to {self.out}."
             )
+
+    def _n_kept(self, dataset: "Dataset") -> int:
+        from shoal.statistics.range import look_at_all_rows
+
+        return look_at_all_rows(dataset) if self.missing is Missing.DROP else dataset.n_rows
 
     def _resumable(self) -> dict[str, Path]:
         return {} if self.checkpoint is None else {"checkpoint": self.checkpoint}

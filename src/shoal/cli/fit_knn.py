@@ -20,6 +20,7 @@ class Weights(StrEnum):
 
 
 def _kept(model: Any, dataset: "Dataset") -> str:
+    model.checked_n_neighbors(None, n_queries=1)  # Else it could answer none.
     labels = f"of {len(model.classes_)} labels" if hasattr(model, "classes_") else "of numbers"
     return f"{labels}: {model.n_neighbors} neighbors each, by {model.algorithm_}"
 
