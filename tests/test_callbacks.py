@@ -416,3 +416,10 @@ def test_notebooks_that_can_show_a_live_display_are_watched(monkeypatch, shell, 
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     watched = shell == "ZMQInteractiveShell" and has_widgets
     assert _fit_display.somebody_watches() == watched
+
+
+def test_where_nobody_listens_no_tasks_are_kept():
+    with fit_progress(Nearest()) as progress:
+        assert progress.tasks is None
+    with fit_progress(Nearest().set_callbacks(Recorder())) as progress:
+        assert progress.tasks is not None

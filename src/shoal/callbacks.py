@@ -14,7 +14,7 @@ configured, those lines go to stderr.
 import logging
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -384,7 +384,8 @@ def _callbacks_called(
             n_tasks = progress.max_iter if progress.n_runs == 1 else progress.n_runs
             # Calls setup of every callback, so listeners join here.
             root = estimator._init_callback_context(max_subtasks=n_tasks)
-            progress.tasks = _Tasks(estimator, root, data)
+            if _callbacks(estimator):
+                progress.tasks = _Tasks(estimator, root, data)
         progress.tell(FitBegan(progress.name, progress.n_rows, progress.max_iter))
         yield
         if progress.tasks:
@@ -415,8 +416,13 @@ def _count_nothing(n_rows: int) -> None:
 
 def _has_own_bar(estimator: Any) -> bool:
     """Whether scikit-learn's progress bar is set: two would overwrite each other."""
-    callbacks = getattr(estimator, "_skl_callbacks", ())
-    return any(type(callback).__name__ == "ProgressBar" for callback in callbacks)
+    return any(type(callback).__name__ == "ProgressBar" for callback in _callbacks(estimator))
+
+
+def _callbacks(estimator: Any) -> Sequence[Any]:
+    """The callbacks that are set on an estimator, or on one that it is a part of."""
+    callbacks: Sequence[Any] = getattr(estimator, "_skl_callbacks", ())
+    return callbacks
 
 
 def _rate(amount: float, seconds: float) -> float:
