@@ -172,7 +172,8 @@ class InitialCenters:
 
     def _plus_plus(self, sample: Sample) -> AnyArray:
         self._check_enough(sample)
-        centered = _near_one(sample.X - self.summary.shift).astype(self.summary.dtype)
+        # In float64, which scikit-learn would turn float32 into once for each centre.
+        centered = _near_one(sample.X - self.summary.shift)
         # More threads would add products in another order.
         with threadpool_limits(1):
             _, chosen = kmeans_plusplus(
@@ -203,7 +204,7 @@ class InitialCenters:
 def _near_one(X: Float64Array) -> Float64Array:
     """`X` times a power of two, so that the largest magnitude is in [0.5, 1).
 
-    No bit changes, but squares in float32 neither overflow nor vanish.
+    No bit changes, but squares neither overflow nor vanish.
     """
     _, exponent = np.frexp(np.abs(X).max(initial=0.0))
     near_one: Float64Array = np.ldexp(X, -exponent, out=X)
