@@ -4,12 +4,21 @@ import pickle
 import threading
 from collections.abc import Callable
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from distributed.comm.core import CommClosedError
 
-from shoal.engines.channel import Parcel, Raised, WorkerLostError, _called
+from shoal.engines.channel import (
+    Channel,
+    Parcel,
+    Raised,
+    WorkerLostError,
+    WorkerRecord,
+    _called,
+)
 from shoal.engines.tenant import Tenant, tenants
 from shoal.exceptions import EngineError, FileChangedError
 
@@ -108,3 +117,28 @@ class TestCalls:
     def test_a_tenant_of_another_process(self) -> None:
         raised = _called("gone", "greet", (), Parcel.of(())).content
         assert isinstance(raised.error, WorkerLostError)
+
+
+class TestCallsThroughTheScheduler:
+    WORKER = WorkerRecord("tcp://127.0.0.1:9", 1, "shoal-test", lease=None)
+
+    def opened(self, status: str, error: Exception) -> None:
+        def run(*arguments: object, **options: object) -> None:
+            raise error
+
+        Channel(SimpleNamespace(status=status, run=run)).open(self.WORKER, None)
+
+    @pytest.mark.parametrize(
+        ("status", "error"),
+        [
+            ("running", CommClosedError("in the middle")),
+            ("closed", AttributeError("'NoneType' object has no attribute 'broadcast'")),
+        ],
+    )
+    def test_a_connection_that_is_lost_meanwhile(self, status: str, error: Exception) -> None:
+        with pytest.raises(WorkerLostError):
+            self.opened(status, error)
+
+    def test_other_errors_are_raised(self) -> None:
+        with pytest.raises(AttributeError, match="no attribute"):
+            self.opened("running", AttributeError("no attribute"))

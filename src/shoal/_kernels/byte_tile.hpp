@@ -78,7 +78,7 @@ inline Shorts magnitudes(Shorts x) {
 #undef SHOAL_STEP
 #else
     for (Index s = 0; s < steps; ++s) {
-        unroll<kTileCenters>([&](auto c) SHOAL_INLINE {
+        over_centers([&](auto c) SHOAL_INLINE {
             unroll<kTileVectors>([&](auto v) SHOAL_INLINE {
                 chains[c][v] += multiply_bytes(Shorts(broadcast(centers[c])),
                                                load(points + v * kLanes<std::int16_t>));

@@ -305,7 +305,9 @@ void search_euclidean(const Matrix<T> &matrix, const std::int64_t *numbers, cons
     const double length = lattice_length(matrix, queries, count, origin);
     const bool is_coarse_apt =
         kHasByteTile && suits<CoarseLattice>(matrix.columns) && matrix.rows >= kCoarseRows;
-    std::optional<LatticeSearch<CoarseLattice, T, Kept>> coarse;
+    // Where there is no tile for it, it is not even compiled.
+    using Coarse = std::conditional_t<kHasByteTile, CoarseLattice, FineLattice>;
+    std::optional<LatticeSearch<Coarse, T, Kept>> coarse;
     std::optional<LatticeSearch<FineLattice, T, Kept>> fine;
     bool pays = length > 0 && suits<FineLattice>(matrix.columns);
     for (Index fine_run = kFirstRun; pays && first < matrix.rows; fine_run *= 2) {

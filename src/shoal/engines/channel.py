@@ -235,8 +235,14 @@ class Channel:
         self, worker: WorkerRecord, function: Callable[..., Coroutine[Any, Any, Any]], *args: Any
     ) -> Any:
         """What `function` returns on a worker, called through the scheduler."""
-        answers = self._client.run(function, *args, workers=[worker.address], on_error="return")
-        answer = answers[worker.address]
+        try:
+            found = self._client.run(function, *args, workers=[worker.address], on_error="return")
+        except Exception as error:
+            # Whatever a connection that is closed meanwhile ends in.
+            if self._client.status == "running" and not isinstance(error, OSError):
+                raise
+            raise WorkerLostError(worker.address) from error
+        answer = found[worker.address]
         if isinstance(answer, OSError):
             raise WorkerLostError(worker.address) from answer
         if isinstance(answer, Exception):
