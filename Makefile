@@ -18,8 +18,9 @@ GROUPS := build test lint bench demo
 export PIP_CONSTRAINT := constraints.txt
 export PIP_BUILD_CONSTRAINT := constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-# Most modules of what is installed are never imported: Python compiles those that are.
-INSTALL := $(BIN)/python -m pip install --quiet --no-compile
+# Tests start hundreds of processes: without it each would compile all modules again.
+export PYTHONDONTWRITEBYTECODE :=
+INSTALL := $(BIN)/python -m pip install --quiet
 KERNELS := CMakeLists.txt $(shell find src/shoal/_kernels -name '*.[ch]pp')
 
 .PHONY: help
