@@ -215,9 +215,13 @@ class Channel:
 
     def _dialled(self, worker: WorkerRecord) -> Line:
         """A new connection to a worker, which is ready to be called."""
-        loop = self._client.loop.asyncio_loop
-        dialling = _dial(worker.address, self._client.connection_args)
-        line = asyncio.run_coroutine_threadsafe(dialling, loop).result()
+        connection_args = self._client.connection_args
+        try:
+            line: Line = self._client.sync(
+                _dial, worker.address, connection_args, callback_timeout=2 * REACH_SECONDS
+            )
+        except RuntimeError as error:
+            raise ConnectionError("The engine is closed, and its event loop too.") from error
         try:
             line.await_greeting(REACH_SECONDS)
         except BaseException:
